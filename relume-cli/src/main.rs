@@ -1,0 +1,2 @@
+//! The `relume` program.
+fn main() {}

@@ -1,0 +1,11 @@
+//! Pictures as data: light, files, metadata and camera degradations. No networks.
+
+mod error;
+pub mod image;
+pub mod light;
+pub mod progress;
+
+pub use error::{Error, ErrorKind, Result};
+pub use image::{Image, Plane, Rect, Size};
+pub use light::{Light, Linear, Srgb};
+pub use progress::Progress;
