@@ -1,1 +1,4 @@
-//! relume
+//! The library of relume: networks, weights, restorer, diagnosis, metrics.
+
+pub mod baselines;
+pub mod metrics;
