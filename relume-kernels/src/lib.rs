@@ -1,1 +1,18 @@
-//! relume-kernels
+//! Convolution kernels for CPUs, behind safe functions on slices.
+//!
+//! Two families:
+//!
+//! * [`conv2d`], [`conv2d_input_gradient`] and [`conv2d_weight_gradient`] work on contiguous
+//!   `[n, c, h, w]` tensors and spread their work over the current rayon pool. They are what
+//!   training runs on. Every result is the same, bit for bit, for any number of threads.
+//!
+//! The instruction set is chosen at run time, see [`Isa`].
+
+mod aligned;
+mod conv;
+mod isa;
+mod lanes;
+mod micro;
+
+pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
+pub use isa::{Isa, available, best_isa, current_isa, force_isa};

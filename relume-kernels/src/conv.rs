@@ -1,0 +1,17 @@
+//! Convolution of `[n, c, h, w]` tensors, and its gradients.
+//!
+//! Rows of pixels lie along the vectors, so the tensors' own layout is kept. A task takes a patch
+//! of output rows (or several small pictures), copies what the patch reads into a zero-padded
+//! buffer that fits the second-level cache, and runs the kernels of [`crate::micro`] over it. A
+//! kernel tap is a shift into that buffer. With a stride, the buffer holds the `stride * stride`
+//! phases of the picture as planes, so a tap is a plane and a shift.
+
+mod forward;
+mod geometry;
+mod patch;
+mod shape;
+mod weight_gradient;
+
+pub use forward::{conv2d, conv2d_input_gradient};
+pub use shape::ConvShape;
+pub use weight_gradient::conv2d_weight_gradient;

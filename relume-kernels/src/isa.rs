@@ -1,0 +1,56 @@
+//! Which instruction set the kernels use.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// An instruction set the kernels are written for, slowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isa {
+    /// Plain Rust that the compiler vectorises for the target's base line.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512F.
+    Avx512,
+}
+
+/// 0 is "not forced", otherwise the set's number plus one.
+static FORCED: AtomicU8 = AtomicU8::new(0);
+
+/// The fastest instruction set this processor has.
+#[must_use]
+pub fn best_isa() -> Isa {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        if avx2 && is_x86_feature_detected!("avx512f") {
+            return Isa::Avx512;
+        }
+        if avx2 {
+            return Isa::Avx2;
+        }
+    }
+    Isa::Portable
+}
+
+/// The instruction sets this processor has, slowest first.
+pub fn available() -> impl Iterator<Item = Isa> {
+    let best = best_isa();
+    [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(move |isa| *isa <= best)
+}
+
+/// Makes every later call use `isa`; `None` goes back to the fastest. A set the processor lacks
+/// is not used: the fastest one below it is. Holds for the whole process.
+pub fn force_isa(isa: Option<Isa>) {
+    FORCED.store(isa.map_or(0, |isa| isa as u8 + 1), Ordering::Relaxed);
+}
+
+/// The instruction set that calls use now.
+#[must_use]
+pub fn current_isa() -> Isa {
+    let best = best_isa();
+    match FORCED.load(Ordering::Relaxed) {
+        1 => Isa::Portable,
+        2 => Isa::Avx2.min(best),
+        _ => best,
+    }
+}

@@ -1,0 +1,174 @@
+//! One vector register, for each instruction set.
+
+/// A vector of `LANES` f32. The operations must be inlined into a function that enables the
+/// instruction set.
+///
+/// # Safety
+/// Every method may use the instruction set the type stands for, so the processor must have it.
+/// Pointers must be valid for the numbers read or written; they need no alignment.
+pub(crate) trait Lanes: Copy {
+    const LANES: usize;
+    /// All lanes the same.
+    unsafe fn splat(value: f32) -> Self;
+    /// `LANES` numbers at `from`.
+    unsafe fn load(from: *const f32) -> Self;
+    /// The lower half from `low`, the upper half from `high`.
+    unsafe fn load_halves(low: *const f32, high: *const f32) -> Self;
+    /// Writes `LANES` numbers at `to`.
+    unsafe fn store(self, to: *mut f32);
+    /// `self * by + add`
+    unsafe fn multiply_add(self, by: Self, add: Self) -> Self;
+    /// The sums over the lanes of four vectors.
+    unsafe fn sums(four: [Self; 4]) -> [f32; 4];
+}
+
+/// Plain Rust: four lanes, the width of SSE and NEON.
+pub(crate) type Plain = [f32; 4];
+
+impl Lanes for Plain {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        [value; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for four numbers at `from`.
+        unsafe { from.cast::<Self>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn load_halves(low: *const f32, high: *const f32) -> Self {
+        // SAFETY: the caller vouches for two numbers at each.
+        unsafe { [*low, *low.add(1), *high, *high.add(1)] }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller vouches for four numbers at `to`.
+        unsafe { to.cast::<Self>().write_unaligned(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, by: Self, add: Self) -> Self {
+        std::array::from_fn(|i| {
+            if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
+                self[i].mul_add(by[i], add[i])
+            } else {
+                self[i] * by[i] + add[i]
+            }
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn sums(four: [Self; 4]) -> [f32; 4] {
+        four.map(|v| (v[0] + v[2]) + (v[1] + v[3]))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86 {
+    use super::Lanes;
+    use std::arch::x86_64::*;
+
+    impl Lanes for __m256 {
+        const LANES: usize = 8;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller vouches for AVX.
+            unsafe { _mm256_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller vouches for AVX and eight numbers at `from`.
+            unsafe { _mm256_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_halves(low: *const f32, high: *const f32) -> Self {
+            // SAFETY: the caller vouches for AVX and four numbers at each.
+            unsafe { _mm256_loadu2_m128(high, low) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller vouches for AVX and eight numbers at `to`.
+            unsafe { _mm256_storeu_ps(to, self) }
+        }
+
+        #[inline(always)]
+        unsafe fn multiply_add(self, by: Self, add: Self) -> Self {
+            // SAFETY: the caller vouches for FMA.
+            unsafe { _mm256_fmadd_ps(self, by, add) }
+        }
+
+        #[inline(always)]
+        unsafe fn sums(four: [Self; 4]) -> [f32; 4] {
+            // SAFETY: the caller vouches for AVX; an array of four f32 holds what is stored.
+            unsafe {
+                let left = _mm256_hadd_ps(four[0], four[1]);
+                let right = _mm256_hadd_ps(four[2], four[3]);
+                let both = _mm256_hadd_ps(left, right);
+                let low = _mm256_castps256_ps128(both);
+                let high = _mm256_extractf128_ps::<1>(both);
+                let mut out = [0.0; 4];
+                _mm_storeu_ps(out.as_mut_ptr(), _mm_add_ps(low, high));
+                out
+            }
+        }
+    }
+
+    impl Lanes for __m512 {
+        const LANES: usize = 16;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller vouches for AVX-512F.
+            unsafe { _mm512_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller vouches for AVX-512F and sixteen numbers at `from`.
+            unsafe { _mm512_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_halves(low: *const f32, high: *const f32) -> Self {
+            // SAFETY: the caller vouches for AVX-512F and eight numbers at each.
+            unsafe {
+                let low = _mm512_castps_pd(_mm512_castps256_ps512(_mm256_loadu_ps(low)));
+                let high = _mm256_loadu_pd(high.cast());
+                _mm512_castpd_ps(_mm512_insertf64x4::<1>(low, high))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller vouches for AVX-512F and sixteen numbers at `to`.
+            unsafe { _mm512_storeu_ps(to, self) }
+        }
+
+        #[inline(always)]
+        unsafe fn multiply_add(self, by: Self, add: Self) -> Self {
+            // SAFETY: the caller vouches for AVX-512F.
+            unsafe { _mm512_fmadd_ps(self, by, add) }
+        }
+
+        #[inline(always)]
+        unsafe fn sums(four: [Self; 4]) -> [f32; 4] {
+            // SAFETY: the caller vouches for AVX-512F, which brings AVX.
+            unsafe {
+                let folded = four.map(|v| {
+                    let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(v));
+                    _mm256_add_ps(_mm512_castps512_ps256(v), _mm256_castpd_ps(high))
+                });
+                <__m256 as Lanes>::sums(folded)
+            }
+        }
+    }
+}
