@@ -1,0 +1,98 @@
+use relume_media::light::encode_srgb;
+
+use super::*;
+
+/// Deterministic grain with a standard deviation of `sigma`, about normal.
+struct Grain(u32);
+
+impl Grain {
+    fn next(&mut self, sigma: f32) -> f32 {
+        let mut sum = 0.0;
+        for _ in 0..12 {
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            sum += (self.0 >> 8) as f32 / (1 << 24) as f32;
+        }
+        (sum - 6.0) * sigma
+    }
+}
+
+/// Bars of 24 pixels with soft edges between two display values, with grain.
+fn bars(low: f32, high: f32, edge: f32, sigma: f32) -> Image<Srgb> {
+    let mut grain = Grain(7);
+    Image::from_fn(Size::new(320, 240), |x, y| {
+        let wave = |at: usize| {
+            let place = (at % 48) as f32;
+            let rise = ((place - 12.0) / edge).clamp(0.0, 1.0);
+            rise - ((place - 36.0) / edge).clamp(0.0, 1.0)
+        };
+        let share = if y < 120 { wave(x) } else { wave(y) };
+        [0; 3].map(|_| (low + (high - low) * share + grain.next(sigma)).clamp(0.0, 1.0))
+    })
+}
+
+#[test]
+fn nothing_breaks_on_the_smallest_pictures() {
+    for (width, height) in [(1, 1), (2, 50), (13, 13)] {
+        for value in [0.0, 0.5, 1.0] {
+            let image = Image::from_fn(Size::new(width, height), |_, _| [value; 3]);
+            let diagnosis = diagnose(&image);
+            assert!(diagnosis.exposure.key_ev.is_finite());
+            assert!(!diagnosis.reasons.is_empty());
+        }
+    }
+}
+
+#[test]
+fn exposure_is_in_stops_from_middle_grey() {
+    let grey = |linear| Image::from_fn(Size::new(40, 30), |_, _| [encode_srgb(linear); 3]);
+    let middle = diagnose(&grey(0.18)).exposure;
+    assert!(middle.key_ev.abs() < 1e-3 && middle.median_ev.abs() < 1e-3);
+    let dark = diagnose(&grey(0.18 / 16.0)).exposure;
+    assert!((dark.key_ev + 4.0).abs() < 1e-3);
+    assert_eq!(diagnose(&grey(1.0)).exposure.clipped_high, 1.0);
+    assert_eq!(diagnose(&grey(0.0)).exposure.clipped_low, 1.0);
+}
+
+#[test]
+fn noise_is_read_within_a_fifth() {
+    for sigma in [0.004, 0.01, 0.03, 0.06] {
+        let noise = diagnose(&bars(0.3, 0.6, 3.0, sigma)).noise;
+        for measured in noise.sigma {
+            assert!((measured / sigma - 1.0).abs() < 0.2, "{measured} for {sigma}");
+        }
+    }
+    assert!(diagnose(&bars(0.3, 0.6, 3.0, 0.0)).noise.sigma[1] < 1e-4);
+}
+
+#[test]
+fn edges_are_as_wide_as_they_were_made() {
+    for edge in [1.0, 3.0, 8.0] {
+        let sharpness = diagnose(&bars(0.2, 0.8, edge, 0.0)).sharpness;
+        for width in [sharpness.edge_width_x, sharpness.edge_width_y] {
+            assert!((width.unwrap() / edge - 1.0).abs() < 0.2, "{width:?} for {edge}");
+        }
+    }
+}
+
+#[test]
+fn verdicts_follow_the_figures() {
+    let cases = [
+        (bars(0.2, 0.8, 1.5, 0.003), Verdict::Fine),
+        (bars(0.08, 0.2, 1.5, 0.001), Verdict::Relight),
+        (bars(0.08, 0.2, 1.5, 0.02), Verdict::Restore),
+        (bars(0.2, 0.8, 1.5, 0.06), Verdict::Restore),
+        (bars(0.2, 0.8, 9.0, 0.003), Verdict::Restore),
+        (bars(0.7, 1.4, 1.5, 0.0), Verdict::Highlights),
+    ];
+    for (image, expected) in cases {
+        let diagnosis = diagnose(&image);
+        assert_eq!(diagnosis.verdict, expected, "{diagnosis:?}");
+    }
+}
+
+#[test]
+fn the_written_form_names_the_verdict() {
+    let json = serde_json::to_value(diagnose(&bars(0.2, 0.8, 1.5, 0.003))).unwrap();
+    assert_eq!(json["verdict"], "fine");
+    assert!(json["noise"]["sigma"][2].is_number() && json["exposure"]["key_ev"].is_number());
+}
