@@ -24,24 +24,31 @@ fn best_of(mut run: impl FnMut()) -> f64 {
     best
 }
 
-/// GMAC/s of a tile that never leaves the first-level cache: what the kernels could reach.
-fn peak() -> f64 {
-    let shape = ConvShape {
-        n: 1,
-        c_in: 64,
-        c_out: 8,
-        height: 1,
-        width: 48,
-        kernel: 1,
-        stride: 1,
-        padding: 0,
-    };
-    let repeated = ConvShape { c_in: 64, c_out: 8 * 64, ..shape };
-    let x = vec![0.5_f32; repeated.input_len()];
-    let weight = vec![0.5_f32; repeated.weight_len()];
-    let mut out = vec![0.0; repeated.output_len()];
-    let seconds = best_of(|| conv2d(&repeated, &x, &weight, None, &mut out));
-    repeated.macs() as f64 / seconds / 1e9
+/// GMAC/s of one core that does nothing but fused multiply-adds in 512-bit registers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn fma_loop(rounds: usize) -> f32 {
+    use std::arch::x86_64::*;
+    let mut sums = [_mm512_set1_ps(0.1); 16];
+    let (factor, addend) = (_mm512_set1_ps(0.999), _mm512_set1_ps(0.001));
+    for _ in 0..rounds {
+        for sum in &mut sums {
+            *sum = _mm512_fmadd_ps(*sum, factor, addend);
+        }
+    }
+    sums.into_iter().map(_mm512_reduce_add_ps).sum()
+}
+
+/// GMAC/s that the processor can do, where it has AVX-512.
+fn peak() -> Option<f64> {
+    #[cfg(target_arch = "x86_64")]
+    if relume_kernels::best_isa() == Isa::Avx512 {
+        let rounds = 100_000;
+        // SAFETY: the processor has AVX-512F.
+        let seconds = best_of(|| _ = std::hint::black_box(unsafe { fma_loop(rounds) }));
+        return Some((rounds * 16 * 16) as f64 / seconds / 1e9);
+    }
+    None
 }
 
 fn show(n: usize, c_in: usize, c_out: usize, size: usize, k: (usize, usize, usize)) {
@@ -91,7 +98,7 @@ fn main() {
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
     pool.install(|| {
-        println!("{:?}, one thread, GMAC/s; inner loop in cache: {:.1}", current_isa(), peak());
+        println!("{:?}, one thread, GMAC/s; peak {:.1?}", current_isa(), peak());
         println!("shape                              forward   input  weight");
         for (n, c_in, c_out, size) in [
             (8, 32, 32, 64),

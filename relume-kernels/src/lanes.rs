@@ -122,6 +122,19 @@ pub(crate) mod x86 {
         }
     }
 
+    /// The sum of a vector's halves.
+    ///
+    /// # Safety
+    /// The processor must have AVX-512F.
+    #[inline(always)]
+    unsafe fn fold(v: __m512) -> __m256 {
+        // SAFETY: the caller vouches for AVX-512F, which brings AVX.
+        unsafe {
+            let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(v));
+            _mm256_add_ps(_mm512_castps512_ps256(v), _mm256_castpd_ps(high))
+        }
+    }
+
     impl Lanes for __m512 {
         const LANES: usize = 16;
 
@@ -163,10 +176,8 @@ pub(crate) mod x86 {
         unsafe fn sums(four: [Self; 4]) -> [f32; 4] {
             // SAFETY: the caller vouches for AVX-512F, which brings AVX.
             unsafe {
-                let folded = four.map(|v| {
-                    let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(v));
-                    _mm256_add_ps(_mm512_castps512_ps256(v), _mm256_castpd_ps(high))
-                });
+                let [a, b, c, d] = four;
+                let folded = [fold(a), fold(b), fold(c), fold(d)];
                 <__m256 as Lanes>::sums(folded)
             }
         }

@@ -31,16 +31,22 @@ pub(crate) struct Tile {
 /// Most rows of each operand in one [`Dot`].
 pub(crate) const MAX_DOT: usize = 6;
 
-/// One block of sums over pixels: `out[m][k] += sum over v of left[m][v] * right[k][v]`.
+/// One block of sums over pixels: `out[k][m] = sum over v of left[m][v] * right[k][v]`.
 pub(crate) struct Dot<'a> {
     pub(crate) left: [*const f32; MAX_DOT],
     pub(crate) right: [*const f32; MAX_DOT],
     /// For each vector, where its halves start in the rows of `right`; in those of `left` they
     /// lie one after the other.
     pub(crate) starts: &'a [(usize, usize)],
-    /// `[m][k]`, dense.
-    pub(crate) out: [[f32; MAX_DOT]; MAX_DOT],
+    /// `[k][m]`
+    pub(crate) out: [[f32; 4]; MAX_DOT],
+    /// The sums before their lanes are added up.
+    pub(crate) lanes: &'a mut DotLanes,
 }
+
+/// Room for the sums of a [`Dot`]: `[k][m][lane]`.
+#[repr(align(64))]
+pub(crate) struct DotLanes(pub(crate) [f32; MAX_DOT * 4 * 16]);
 
 /// The inner loops of one instruction set.
 pub(crate) struct Kernels {
@@ -48,10 +54,13 @@ pub(crate) struct Kernels {
     pub(crate) lanes: usize,
     /// Output rows of a large tile; a small one has half.
     pub(crate) rows: usize,
+    /// Vectors of pixels in the widest tile, at most [`MAX_VECTORS`].
+    pub(crate) vectors: usize,
     /// Rows of `left` and `right` that one dot block takes.
     pub(crate) dot: (usize, usize),
     tile: unsafe fn(bool, bool, usize, &Tile),
     dot_kernel: unsafe fn(bool, &mut Dot),
+    add_lanes: unsafe fn(&mut Dot),
 }
 
 impl Kernels {
@@ -72,7 +81,10 @@ impl Kernels {
     /// `right` for every start plus a vector (or half).
     pub(crate) unsafe fn dot(&self, halves: bool, dot: &mut Dot) {
         // SAFETY: as in `tile`.
-        unsafe { (self.dot_kernel)(halves, dot) }
+        unsafe {
+            (self.dot_kernel)(halves, dot);
+            (self.add_lanes)(dot);
+        }
     }
 
     /// The kernels of the instruction set in force.
@@ -145,18 +157,36 @@ unsafe fn dot<L: Lanes, const K: usize, const HALVES: bool>(d: &mut Dot) {
                 }
             }
         }
-        for (k, &column) in sums.iter().enumerate() {
-            for (m, sum) in L::sums(column).into_iter().enumerate() {
-                d.out[m][k] += sum;
+        let lanes = d.lanes.0.as_mut_ptr();
+        for (k, column) in sums.iter().enumerate() {
+            for (m, sum) in column.iter().enumerate() {
+                sum.store(lanes.add((k * 4 + m) * L::LANES));
             }
         }
     }
 }
 
+/// Adds up the lanes [`dot`] left. A function of its own: together, the compiler keeps the sums in
+/// the sixteen registers that horizontal additions can reach and spills the rest.
+///
+/// # Safety
+/// The processor must be able to run `L`.
+#[inline(always)]
+unsafe fn add_lanes<L: Lanes, const K: usize>(d: &mut Dot) {
+    for (k, out) in d.out.iter_mut().take(K).enumerate() {
+        let rows = d.lanes.0[k * 4 * L::LANES..][..4 * L::LANES].as_ptr();
+        // SAFETY: four vectors lie there; the caller vouches for the instruction set.
+        unsafe {
+            let row = |m: usize| L::load(rows.add(m * L::LANES));
+            *out = L::sums([row(0), row(1), row(2), row(3)]);
+        }
+    }
+}
+
 /// Writes the table of one instruction set: vector type, features, rows of a large and of a small
-/// tile, rows of `right` in a dot block.
+/// tile, vectors of the widest tile, rows of `right` in a dot block.
 macro_rules! kernels {
-    ($name:ident, $lanes:ty, $large:literal, $small:literal, $dot:literal $(, $feature:literal)?) => {
+    ($name:ident, $lanes:ty, $large:literal, $small:literal, $vectors:literal, $dot:literal $(, $feature:literal)?) => {
         static $name: Kernels = {
             $(#[target_feature(enable = $feature)])?
             unsafe fn run_tile(large: bool, halves: bool, vectors: usize, t: &Tile) {
@@ -189,19 +219,27 @@ macro_rules! kernels {
                     }
                 }
             }
+            $(#[target_feature(enable = $feature)])?
+            #[inline(never)]
+            unsafe fn run_add_lanes(d: &mut Dot) {
+                // SAFETY: the feature is on in here.
+                unsafe { add_lanes::<$lanes, $dot>(d) }
+            }
             Kernels {
                 lanes: <$lanes as Lanes>::LANES,
                 rows: $large,
+                vectors: $vectors,
                 dot: (4, $dot),
                 tile: run_tile,
                 dot_kernel: run_dot,
+                add_lanes: run_add_lanes,
             }
         };
     };
 }
 
-kernels!(PLAIN, Plain, 4, 2, 2);
+kernels!(PLAIN, Plain, 4, 2, 2, 2);
 #[cfg(target_arch = "x86_64")]
-kernels!(AVX2, std::arch::x86_64::__m256, 4, 2, 3, "avx2,fma");
+kernels!(AVX2, std::arch::x86_64::__m256, 4, 2, 2, 2, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(AVX512, std::arch::x86_64::__m512, 8, 4, 5, "avx512f,avx2,fma");
+kernels!(AVX512, std::arch::x86_64::__m512, 8, 4, 3, 5, "avx512f,avx2,fma");

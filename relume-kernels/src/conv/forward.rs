@@ -299,7 +299,7 @@ impl Sweep<'_> {
         while done < starts.len() {
             let vectors = match starts.len() - done {
                 4 => 2,
-                left => left.min(MAX_VECTORS),
+                left => left.min(self.kernels.vectors),
             };
             let mut here = [(0, 0); MAX_VECTORS];
             here[..vectors].copy_from_slice(&starts[done..done + vectors]);

@@ -56,9 +56,10 @@ impl Layout {
         let geometry = *geometry;
         let whole_rows = geometry.out_width.is_multiple_of(lanes);
         let half_rows = lanes >= 8 && geometry.out_width.is_multiple_of(lanes / 2);
+        let small = geometry.images > 1 && 2 * geometry.out_height * geometry.out_width <= pixels;
         let mode = match (whole_rows || half_rows, geometry.is_pointwise()) {
-            (true, true) => Mode::InPlace,
-            (true, false) => Mode::Padded,
+            (true, true) if !small => Mode::InPlace,
+            (true, _) => Mode::Padded,
             (false, _) => Mode::Gathered,
         };
         let phases = (geometry.stride.min(geometry.taps_y), geometry.stride.min(geometry.taps_x));

@@ -6,17 +6,17 @@ use super::ConvShape;
 use super::geometry::{Geometry, Patch};
 use super::patch::{Buffers, Layout};
 use crate::aligned::{Aligned, Scratch, with_scratch};
-use crate::micro::{Dot, Kernels, MAX_DOT};
+use crate::micro::{Dot, DotLanes, Kernels, MAX_DOT};
 
 /// Outputs in one patch, at most.
 const PATCH_PIXELS: usize = 1024;
 /// f32 in the laid-out pixels of one patch, about.
-const PATCH_BUDGET: usize = 160 * 1024;
+const PATCH_BUDGET: usize = 256 * 1024;
 /// A call is cut into at least this many tasks if it can be. Part of the result, as it decides
 /// the order of the sums: it must not depend on the machine.
 const TASKS: usize = 8;
 /// Fewest pixels worth a partial sum of their own.
-const PIXELS_PER_SUM: usize = 4096;
+const PIXELS_PER_SUM: usize = 1024;
 
 /// The gradients of the loss by weight and bias: `x` is the input `[n, c_in, height, width]`, `dy`
 /// the gradient by the output `[n, c_out, out_height, out_width]`; `dweight` is
@@ -125,6 +125,7 @@ impl Job<'_> {
         let (dy, dy_stride) = self.gradients(patch, first, rows, other);
         let (block, columns) = self.kernels.dot;
         assert!(dy.len() >= (rows - 1) * dy_stride + starts.len() * self.kernels.lanes);
+        let mut lanes = DotLanes([0.0; _]);
         for (index, to) in to.chunks_mut(block * self.depth).enumerate() {
             let rows = to.len() / self.depth;
             // Rows and terms past the end repeat the last one; their sums are dropped.
@@ -136,15 +137,15 @@ impl Job<'_> {
                 let right = std::array::from_fn(|i| {
                     source[self.layout.offsets[(k + i).min(last)]..].as_ptr()
                 });
-                let out = [[0.0; MAX_DOT]; MAX_DOT];
-                let mut dot = Dot { left, right, starts: &starts, out };
+                let out = [[0.0; 4]; MAX_DOT];
+                let mut dot = Dot { left, right, starts: &starts, out, lanes: &mut lanes };
                 // SAFETY: rows of `left` hold all vectors (checked above); offsets plus starts
                 // are in bounds by the layout.
                 unsafe { self.kernels.dot(self.layout.halves, &mut dot) };
                 let width = columns.min(self.depth - k);
-                for (to, from) in to.chunks_exact_mut(self.depth).zip(&dot.out) {
-                    for (to, from) in to[k..k + width].iter_mut().zip(from) {
-                        *to += from;
+                for (m, to) in to.chunks_exact_mut(self.depth).enumerate() {
+                    for (to, from) in to[k..k + width].iter_mut().zip(&dot.out) {
+                        *to += from[m];
                     }
                 }
             }
