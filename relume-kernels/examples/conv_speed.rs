@@ -36,7 +36,7 @@ fn fma_loop(rounds: usize) -> f32 {
             *sum = _mm512_fmadd_ps(*sum, factor, addend);
         }
     }
-    sums.into_iter().map(_mm512_reduce_add_ps).sum()
+    sums.into_iter().fold(0.0, |total, sum| total + _mm512_reduce_add_ps(sum))
 }
 
 /// GMAC/s that the processor can do, where it has AVX-512.
