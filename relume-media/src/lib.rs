@@ -1,9 +1,14 @@
 //! Pictures as data: light, files, metadata and camera degradations. No networks.
 
+pub mod atomic;
 pub mod degrade;
 mod error;
+mod icc;
 pub mod image;
 pub mod light;
+pub mod limits;
+pub mod metadata;
+pub mod photo;
 pub mod progress;
 pub mod resize;
 
@@ -11,4 +16,6 @@ pub use degrade::{Degradation, DegradeOptions, Degraded};
 pub use error::{Error, ErrorKind, Result};
 pub use image::{Image, Plane, Rect, Size};
 pub use light::{Light, Linear, Srgb};
+pub use limits::Limits;
+pub use photo::{Photo, PhotoFormat};
 pub use progress::Progress;
