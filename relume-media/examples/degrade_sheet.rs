@@ -7,11 +7,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use relume_media::resize::{Filter, resize};
-use relume_media::{Degradation, DegradeOptions, Degraded, Image, Size, Srgb};
+use relume_media::{Degradation, DegradeOptions, Degraded, Image, Rect, Size, Srgb};
 
-/// Size of one picture on the sheet.
-const CELL: Size = Size { width: 360, height: 270 };
+/// Size of the part of a picture that is shown.
+const CELL: Size = Size { width: 256, height: 256 };
 const ROWS: usize = 12;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -71,23 +70,22 @@ fn describe(degraded: &Degraded, sharp: &Image<Srgb>, seconds: f64) -> String {
     )
 }
 
-fn write(path: &Path, rows: &[[Image<Srgb>; 3]]) -> Result<(), image::ImageError> {
-    let (width, height) = (3 * CELL.width as u32, (rows.len() * CELL.height) as u32);
-    let mut sheet = image::RgbImage::new(width, height);
-    for (row, pictures) in rows.iter().enumerate() {
+/// The middles of all pictures, pixel for pixel, two rows of three side by side.
+fn write(path: &Path, rows: &[[Image<Srgb>; 3]]) -> Result<(), Box<dyn std::error::Error>> {
+    let lines = rows.len().div_ceil(2);
+    let mut sheet = image::RgbImage::new(6 * CELL.width as u32, (lines * CELL.height) as u32);
+    for (i, pictures) in rows.iter().enumerate() {
         for (column, picture) in pictures.iter().enumerate() {
-            let fit = (CELL.width as f32 / picture.width() as f32)
-                .min(CELL.height as f32 / picture.height() as f32);
-            let side = |n: usize| ((n as f32 * fit) as usize).max(1);
-            let size = Size::new(side(picture.width()), side(picture.height()));
-            let small = resize(&picture.to_linear(), size, Filter::Area).to_srgb();
-            let bytes = small.to_rgb8();
-            let small = image::RgbImage::from_raw(size.width as u32, size.height as u32, bytes);
-            if let Some(small) = small {
-                let (x, y) = (column * CELL.width, row * CELL.height);
-                image::imageops::replace(&mut sheet, &small, x as i64, y as i64);
-            }
+            let (width, height) = (picture.width(), picture.height());
+            let size = Size::new(width.min(CELL.width), height.min(CELL.height));
+            let (x, y) = ((width - size.width) / 2, (height - size.height) / 2);
+            let part = picture.crop(Rect { x, y, size })?.to_rgb8();
+            let part = image::RgbImage::from_raw(size.width as u32, size.height as u32, part)
+                .ok_or("a picture holds width × height pixels")?;
+            let (x, y) = ((column + i % 2 * 3) * CELL.width, i / 2 * CELL.height);
+            image::imageops::replace(&mut sheet, &part, x as i64, y as i64);
         }
     }
-    sheet.save(path)
+    sheet.save(path)?;
+    Ok(())
 }

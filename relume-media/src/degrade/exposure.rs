@@ -65,14 +65,30 @@ pub(super) fn draw(dice: &mut Dice, options: &DegradeOptions) -> Exposure {
     let [least, most] = options.exposure_cut_ev;
     let mut exposure = Exposure { light_ev: middle, cut_ev: least, shutter_s: 0.05, iso: 800.0 };
     for _ in 0..64 {
-        let program = Program::draw(dice, options);
-        exposure = program.meter(middle + spread * dice.normal(), options);
+        let mut program = Program::draw(dice, options);
+        let mut light_ev = middle + spread * dice.normal();
+        if dice.chance(options.misjudged_share) {
+            light_ev = brightest + dice.between([0.0, 9.0]);
+            program.held_back_ev = dice.between(options.exposure_cut_ev);
+        }
+        exposure = program.meter(light_ev, options);
         if (least..=most).contains(&exposure.cut_ev) {
             return exposure;
         }
     }
     let cut_ev = exposure.cut_ev.clamp(least, most);
     Exposure { light_ev: exposure.light_ev + exposure.cut_ev - cut_ev, cut_ev, ..exposure }
+}
+
+/// The stops, at most `cut_ev`, that leave `scene` a mean of at least `darkest_mean`. Light above
+/// white does not count: a meter does not follow single lamps.
+pub(super) fn metered(scene: &Image<Linear>, cut_ev: f32, darkest_mean: f32) -> f32 {
+    if darkest_mean <= 0.0 || scene.size().pixels() == 0 {
+        return cut_ev;
+    }
+    let sum: f64 = scene.channel(1).iter().map(|&v| f64::from(v.clamp(0.0, 1.0))).sum();
+    let mean = sum as f32 / scene.size().pixels() as f32;
+    cut_ev.min((mean / darkest_mean).max(1.0).log2())
 }
 
 /// `image` with `cut_ev` stops less light: every value divided by 2^`cut_ev`.
@@ -94,6 +110,15 @@ mod tests {
             let cut = expose(grey, ev).get(2, 1)[0];
             assert!((cut - 0.18 * 0.5f32.powf(ev)).abs() < 1e-7, "{ev} EV: {cut}");
         }
+    }
+
+    #[test]
+    fn a_dark_scene_is_not_cut_below_the_darkest_mean() {
+        let scene = Image::from_fn(Size::new(4, 4), |_, _| [0.016; 3]);
+        assert_eq!(metered(&scene, 1.5, 0.004), 1.5);
+        assert!((metered(&scene, 4.0, 0.004) - 2.0).abs() < 1e-4);
+        assert_eq!(metered(&scene, 4.0, 0.1), 0.0);
+        assert_eq!(metered(&scene, 4.0, 0.0), 4.0);
     }
 
     #[test]

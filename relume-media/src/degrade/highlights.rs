@@ -22,6 +22,7 @@ pub(super) fn restore(image: &Image<Linear>, gain: f32) -> Image<Linear> {
         return lit;
     }
     let crowd = neighbourhood(&mask);
+    let gain = 1.0 + (gain - 1.0) * night(image);
     for channel in 0..3 {
         let pixels = lit.channel_mut(channel).iter_mut();
         for (value, (&mask, &crowd)) in pixels.zip(mask.values.iter().zip(&crowd.values)) {
@@ -30,6 +31,14 @@ pub(super) fn restore(image: &Image<Linear>, gain: f32) -> Image<Linear> {
         }
     }
     lit
+}
+
+/// How much a lamp can outshine this picture, 1 at night and less the brighter the picture is:
+/// exposed for daylight, hardly anything is ten times brighter than white.
+fn night(image: &Image<Linear>) -> f32 {
+    let sum: f64 = image.channel(1).iter().map(|&v| f64::from(v)).sum();
+    let mean = sum as f32 / image.size().pixels() as f32;
+    (0.12 / mean.max(1e-6)).clamp(0.1, 1.0)
 }
 
 /// 0 where the brightest channel is below the knee, rising smoothly to 1 at white.
@@ -82,10 +91,10 @@ mod tests {
     #[test]
     fn lamps_gain_a_white_wall_little_and_grey_nothing() {
         let lamp = Image::from_fn(Size::new(128, 128), |x, y| {
-            if (60..66).contains(&x) && (60..66).contains(&y) { [1.0, 0.9, 0.7] } else { [0.2; 3] }
+            if (60..66).contains(&x) && (60..66).contains(&y) { [1.0, 0.9, 0.7] } else { [0.1; 3] }
         });
         let lit = restore(&lamp, 10.0);
-        assert_eq!(lit.get(5, 5), [0.2; 3]);
+        assert_eq!(lit.get(5, 5), [0.1; 3]);
         let core = lit.get(62, 62);
         assert!(core[0] > 8.0 && core[0] <= 10.0, "{core:?}");
         assert!((core[1] / core[0] - 0.9).abs() < 1e-4, "hue");

@@ -38,6 +38,9 @@ pub struct Degradation {
     pub light_ev: f32,
     /// Under-exposure in stops: linear light is divided by 2^ev.
     pub ev: f32,
+    /// Least mean that `ev` may leave of a scene, in linear light; 0: no limit. After applying,
+    /// the record holds the `ev` and `light_ev` that came of it.
+    pub darkest_mean: f32,
     /// Exposure time in seconds.
     pub shutter_s: f32,
     /// Sensitivity.
@@ -105,6 +108,7 @@ impl Degradation {
             untouched,
             light_ev: exposure.light_ev,
             ev: exposure.cut_ev,
+            darkest_mean: options.darkest_mean,
             shutter_s: exposure.shutter_s,
             iso: exposure.iso,
             highlight_gain,
@@ -130,6 +134,7 @@ impl Degradation {
             untouched: false,
             light_ev: 0.0,
             ev: strength.ev,
+            darkest_mean: 0.0,
             shutter_s,
             iso: strength.iso.unwrap_or(100.0),
             highlight_gain: strength.highlight_gain,
@@ -166,7 +171,10 @@ impl Degradation {
     }
 
     fn photograph(&self, scene: Image<Linear>) -> Result<Degraded> {
-        let light = exposure::expose(blur::blur(&scene, &self.shake), self.ev);
+        let mut record = self.clone();
+        record.ev = exposure::metered(&scene, self.ev, self.darkest_mean);
+        record.light_ev += self.ev - record.ev;
+        let light = exposure::expose(blur::blur(&scene, &self.shake), record.ev);
         let camera = &self.development;
         let mosaic = sensor::read_out(
             &light,
@@ -177,7 +185,7 @@ impl Degradation {
         );
         let picture = camera.develop(demosaic::demosaic(&mosaic));
         let image = jpeg::write_and_read(picture, self.jpeg_quality, self.jpeg_halves_chroma)?;
-        Ok(Degraded { image, scene, record: self.clone() })
+        Ok(Degraded { image, scene, record })
     }
 }
 

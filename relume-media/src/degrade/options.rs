@@ -12,8 +12,14 @@ use crate::{Error, ErrorKind, Result};
 pub struct DegradeOptions {
     /// Under-exposure in stops. Camera and light are drawn again until they fall in here.
     pub exposure_cut_ev: [f32; 2],
+    /// Least mean of the exposed picture in linear light: the camera meters, so a scene that is
+    /// dark in the sharp picture already is cut by fewer stops. 0: no limit.
+    pub darkest_mean: f32,
     /// Scene light in EV at ISO 100, about 95 % of draws inside (bell-shaped).
     pub light_ev: [f32; 2],
+    /// Share of pictures taken in better light and dark only because metering was fooled, by a
+    /// lamp or a bright sky: short shutter, low sensitivity, clean shadows.
+    pub misjudged_share: f32,
     /// Shortest and longest exposure time in seconds that anybody chooses.
     pub shutter_s: [f32; 2],
     /// Lowest and highest sensitivity; each camera has its own limit in the upper half.
@@ -46,14 +52,16 @@ impl Default for DegradeOptions {
     fn default() -> Self {
         Self {
             exposure_cut_ev: [0.0, 5.0],
-            light_ev: [-5.0, 0.4],
+            darkest_mean: 0.004,
+            light_ev: [-5.4, -0.6],
+            misjudged_share: 0.12,
             shutter_s: [1.0 / 2000.0, 0.35],
             iso: [100.0, 6400.0],
             shake_px: [0.0, 22.0],
             shake_long_side: Some(512.0),
             hand_speed_px_s: [12.0, 220.0],
-            full_well_e: [8_000.0, 40_000.0],
-            read_e: [1.2, 4.0],
+            full_well_e: [15_000.0, 60_000.0],
+            read_e: [1.0, 3.0],
             highlight_gain: [2.0, 20.0],
             denoise_share: 0.4,
             jpeg_quality: [60, 97],
@@ -100,6 +108,8 @@ impl DegradeOptions {
             }
         }
         let shares = [
+            ("misjudged_share", self.misjudged_share),
+            ("darkest_mean", self.darkest_mean),
             ("denoise_share", self.denoise_share),
             ("lossless_share", self.lossless_share),
             ("untouched_share", self.untouched_share),
@@ -108,7 +118,7 @@ impl DegradeOptions {
             if !(0.0..=1.0).contains(&share) {
                 return Err(Error::new(
                     ErrorKind::Parameter,
-                    format!("degrade option {name} = {share}: give a share from 0 to 1"),
+                    format!("degrade option {name} = {share}: give a value from 0 to 1"),
                 ));
             }
         }
