@@ -1,1 +1,25 @@
-//! relume-nn
+//! A network as data: one [`Graph`] describes it, executors run it, everything else is derived.
+//!
+//! * [`reference`] is plain loops: the truth every test compares with.
+//! * [`cpu`] runs tiles with an exact halo on all cores: what users run.
+//! * [`burn`] (feature `burn`) interprets the graph on tensors with autodiff: training and GPUs.
+
+#[cfg(feature = "burn")]
+pub mod burn;
+pub mod cpu;
+mod error;
+pub mod facts;
+pub mod graph;
+pub mod layer;
+pub mod reference;
+pub mod region;
+pub mod relight;
+pub mod tensor;
+pub mod weights;
+
+pub use error::{Error, Result};
+pub use facts::Facts;
+pub use graph::{Extent, Graph, GraphBuilder, Node, NodeId};
+pub use layer::{Conv, Initial, Layer, Pointwise};
+pub use tensor::{Feeds, Tensor};
+pub use weights::{Array, ImportReport, Weights};

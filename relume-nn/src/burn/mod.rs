@@ -1,0 +1,207 @@
+//! The executor for training and GPUs: the graph interpreted on burn tensors, with autodiff.
+
+mod fused_conv;
+
+use std::collections::BTreeMap;
+
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+use crate::graph::{Graph, Node};
+use crate::layer::{Conv, Layer, Pointwise};
+use crate::relight::KNEE;
+use crate::{Error, Result, Weights};
+
+/// Named tensors `[n, c, h, w]` on a device.
+pub type Tensors = BTreeMap<String, Tensor<4>>;
+
+/// Parameters by checkpoint key, flat, ready for gradients.
+#[derive(Debug, Clone)]
+pub struct Parameters(BTreeMap<String, Tensor<1>>);
+
+impl Parameters {
+    /// Moves `weights` to `device`; with `gradients` they can be trained.
+    pub fn new(weights: &Weights, device: &Device, gradients: bool) -> Self {
+        let flat = |values: &[f32]| {
+            let data = TensorData::new(values.to_vec(), [values.len()]);
+            let tensor = Tensor::<1>::from_data(data, device);
+            if gradients { tensor.require_grad() } else { tensor }
+        };
+        Self(weights.iter().map(|(key, array)| (key.clone(), flat(&array.values))).collect())
+    }
+
+    /// The flat parameter under `key`.
+    pub fn get(&self, key: &str) -> Option<&Tensor<1>> {
+        self.0.get(key)
+    }
+
+    fn of(&self, node: &Node, suffix: &str) -> Result<Tensor<1>> {
+        let key = format!("{}.{suffix}", node.name);
+        self.0.get(&key).cloned().ok_or_else(|| Error::Run(format!("no parameter {key}")))
+    }
+}
+
+/// Copies a host tensor to `device`.
+pub fn upload(tensor: &crate::Tensor, device: &Device) -> Tensor<4> {
+    Tensor::from_data(TensorData::new(tensor.values.clone(), tensor.shape), device)
+}
+
+/// Copies a device tensor to the host.
+///
+/// # Errors
+/// [`Error::Run`] when the device does not give `f32` values back.
+pub fn download(tensor: Tensor<4>) -> Result<crate::Tensor> {
+    let shape = tensor.dims();
+    let values = tensor.into_data().to_vec::<f32>();
+    values
+        .map(|values| crate::Tensor::new(shape, values))
+        .map_err(|e| Error::Run(format!("reading a tensor back: {e:?}")))
+}
+
+/// Computes the `wanted` outputs of `graph` for whole pictures.
+///
+/// # Errors
+/// [`Error::Run`] when an output, feed or parameter is missing.
+pub fn run(
+    graph: &Graph,
+    parameters: &Parameters,
+    feeds: &Tensors,
+    wanted: &[&str],
+) -> Result<Tensors> {
+    let outputs = graph.find_outputs(wanted)?;
+    let needed = graph.needed(&outputs);
+    let mut values: Vec<Option<Tensor<4>>> = vec![None; graph.nodes().len()];
+    for (index, node) in graph.nodes().iter().enumerate() {
+        if !needed[index] {
+            continue;
+        }
+        let value = if node.layer == Layer::Input {
+            let missing = || Error::Run(format!("{} needs the input {}", graph.name(), node.name));
+            feeds.get(&node.name).cloned().ok_or_else(missing)?
+        } else {
+            let inputs = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
+            apply(node, parameters, inputs)?
+        };
+        values[index] = Some(value);
+    }
+    let take = |(name, id): (&&str, &crate::NodeId)| {
+        values[id.0].clone().map(|value| ((*name).to_owned(), value))
+    };
+    Ok(wanted.iter().zip(&outputs).filter_map(take).collect())
+}
+
+fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Result<Tensor<4>> {
+    let second = (inputs.len() == 2).then(|| inputs[1].clone());
+    let second = || second.clone().ok_or_else(|| Error::Run(format!("{} reads two", node.name)));
+    if node.layer == Layer::Concat {
+        return Ok(Tensor::cat(inputs, 1));
+    }
+    let x = inputs.swap_remove(0);
+    let [n, c, h, w] = x.dims();
+    Ok(match &node.layer {
+        Layer::Input | Layer::Concat => x,
+        Layer::Conv(conv) => convolve(conv, node, parameters, x)?,
+        Layer::Pointwise(function) => pointwise(*function, x),
+        Layer::Prelu => {
+            let slopes = parameters.of(node, "weight")?.reshape([1, c, 1, 1]);
+            x.clone().clamp_min(0.0) + x.clamp_max(0.0) * slopes
+        }
+        Layer::LayerNorm { epsilon } => {
+            let scale = parameters.of(node, "weight")?.reshape([1, c, 1, 1]);
+            let shift = parameters.of(node, "bias")?.reshape([1, c, 1, 1]);
+            let centred = x.clone() - x.mean_dim(1);
+            let variance = (centred.clone() * centred.clone()).mean_dim(1);
+            centred / (variance + *epsilon).sqrt() * scale + shift
+        }
+        Layer::Add => x + second()?,
+        Layer::Multiply => x * second()?,
+        Layer::Modulate => {
+            let both = second()?;
+            let scale = both.clone().narrow(1, 0, c);
+            x * (scale + 1.0) + both.narrow(1, c, c)
+        }
+        Layer::Slice { from, to } => x.narrow(1, *from, to - from),
+        Layer::PixelShuffle(r) => x
+            .reshape([n, c / (r * r), *r, *r, h, w])
+            .permute([0, 1, 4, 2, 5, 3])
+            .reshape([n, c / (r * r), h * r, w * r]),
+        Layer::PixelUnshuffle(r) => x
+            .reshape([n, c, h / r, *r, w / r, *r])
+            .permute([0, 1, 3, 5, 2, 4])
+            .reshape([n, c * r * r, h / r, w / r]),
+        Layer::Enlarge(r) => enlarge(enlarge(x, 2, *r), 3, *r),
+        Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
+        Layer::Relight => relight(x, second()?),
+    })
+}
+
+fn convolve(
+    conv: &Conv,
+    node: &Node,
+    parameters: &Parameters,
+    x: Tensor<4>,
+) -> Result<Tensor<4>> {
+    let shape = [conv.c_out, conv.c_in / conv.groups, conv.kernel, conv.kernel];
+    let weight = parameters.of(node, "weight")?.reshape(shape);
+    let bias = if conv.bias { Some(parameters.of(node, "bias")?) } else { None };
+    if fused_conv::serves(conv, &x) {
+        let zero = || Tensor::zeros([conv.c_out], &x.device());
+        let bias = bias.unwrap_or_else(zero);
+        return Ok(fused_conv::conv2d(conv, x, weight, bias));
+    }
+    let options = ConvOptions::new(
+        [conv.stride; 2],
+        [conv.padding; 2],
+        [conv.dilation; 2],
+        conv.groups,
+    );
+    Ok(conv2d(x, weight, bias, options))
+}
+
+fn pointwise(function: Pointwise, x: Tensor<4>) -> Tensor<4> {
+    match function {
+        Pointwise::Relu => activation::relu(x),
+        Pointwise::LeakyRelu(slope) => activation::leaky_relu(x, f64::from(slope)),
+        Pointwise::Sigmoid => activation::sigmoid(x),
+        Pointwise::Tanh => activation::tanh(x),
+        Pointwise::Log2 => x.log() * std::f32::consts::LOG2_E,
+        Pointwise::Clamp(low, high) => x.clamp(low, high),
+    }
+}
+
+/// Bilinear enlargement along one axis, as a product with the matrix of taps.
+fn enlarge(x: Tensor<4>, axis: usize, r: usize) -> Tensor<4> {
+    let length = x.dims()[axis];
+    let mut matrix = vec![0.0_f32; length * length * r];
+    for i in 0..length * r {
+        let (first, second, share) = crate::reference::enlarge_taps(i, r, length);
+        matrix[first * length * r + i] += 1.0 - share;
+        matrix[second * length * r + i] += share;
+    }
+    let data = TensorData::new(matrix, [1, 1, length, length * r]);
+    let matrix = Tensor::<4>::from_data(data, &x.device());
+    match axis {
+        2 => x.swap_dims(2, 3).matmul(matrix).swap_dims(2, 3),
+        _ => x.matmul(matrix),
+    }
+}
+
+/// [`Exposure::relight`](crate::relight::Exposure::relight) on tensors.
+fn relight(x: Tensor<4>, exposure: Tensor<4>) -> Tensor<4> {
+    let dims = x.dims();
+    let gain = exposure.clone().narrow(1, 0, 1);
+    let span = 1.0 - KNEE;
+    let top = (exposure.narrow(1, 1, 1).clamp_min(1.0) - KNEE) / span;
+    let dark = x.clone().lower_equal_elem(0.040_45);
+    let bright = ((x.clone().clamp_min(0.0) + 0.055) / 1.055).powf_scalar(2.4);
+    let exposed = bright.mask_where(dark, x.clamp_min(0.0) / 12.92) * gain;
+    let above = ((exposed.clone() - KNEE) / span).clamp_min(0.0);
+    let bend = (above.clone() / (top.clone() * top) + 1.0) / (above.clone() + 1.0);
+    let shoulder = (above * bend * span + KNEE).expand(dims);
+    let low = exposed.clone().lower_equal_elem(KNEE);
+    let toned = shoulder.mask_where(low, exposed).clamp_max(1.0);
+    let dark = toned.clone().lower_equal_elem(0.003_130_8);
+    let encoded = toned.clone().clamp_min(1e-6).powf_scalar(1.0 / 2.4) * 1.055 - 0.055;
+    encoded.mask_where(dark, toned * 12.92)
+}

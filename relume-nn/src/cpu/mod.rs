@@ -1,0 +1,1 @@
+//! Runs tiles with an exact halo on all cores.

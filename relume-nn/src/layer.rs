@@ -1,0 +1,227 @@
+//! The layers a graph may hold: what each computes, its parameters, its channels.
+//!
+//! A new layer is one variant of [`Layer`]; the compiler then names every place that must know it
+//! (shape here, region in `region`, arithmetic in `reference`, `cpu`, `burn`).
+
+/// A 2-D convolution with square kernel, zero padding and grouped channels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conv {
+    /// Input channels.
+    pub c_in: usize,
+    /// Output channels.
+    pub c_out: usize,
+    /// Kernel side in pixels.
+    pub kernel: usize,
+    /// Step in pixels.
+    pub stride: usize,
+    /// Zero padding on each side in pixels.
+    pub padding: usize,
+    /// Channel groups; `c_in` groups make it depthwise.
+    pub groups: usize,
+    /// Spacing of the taps in pixels.
+    pub dilation: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+    /// How training starts.
+    pub initial: Initial,
+}
+
+/// How the weights of a convolution start. Biases start at 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Initial {
+    /// Normal with standard deviation `gain / √fan_in` (He et al. 2015 with gain √2).
+    Normal {
+        /// Factor on `1 / √fan_in`.
+        gain: f32,
+    },
+    /// All zero, so that a residual branch starts silent.
+    Zero,
+}
+
+impl Conv {
+    /// `kernel` × `kernel` taps, stride 1, padding that keeps the size, with bias.
+    pub fn new(c_in: usize, c_out: usize, kernel: usize) -> Self {
+        Self {
+            c_in,
+            c_out,
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+            groups: 1,
+            dilation: 1,
+            bias: true,
+            initial: Initial::Normal { gain: std::f32::consts::SQRT_2 },
+        }
+    }
+
+    /// Sets stride and padding.
+    #[must_use]
+    pub fn stride(mut self, stride: usize, padding: usize) -> Self {
+        (self.stride, self.padding) = (stride, padding);
+        self
+    }
+
+    /// Sets the channel groups.
+    #[must_use]
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Spaces the taps `dilation` apart and keeps the size.
+    #[must_use]
+    pub fn dilation(mut self, dilation: usize) -> Self {
+        self.padding = dilation * (self.kernel / 2);
+        self.dilation = dilation;
+        self
+    }
+
+    /// Sets how training starts.
+    #[must_use]
+    pub fn initial(mut self, initial: Initial) -> Self {
+        self.initial = initial;
+        self
+    }
+
+    /// Pixels covered from the first tap to the last.
+    pub fn span(&self) -> usize {
+        self.dilation * (self.kernel - 1) + 1
+    }
+
+    /// Output length for an input of `length` pixels.
+    pub fn out_length(&self, length: usize) -> usize {
+        (length + 2 * self.padding).saturating_sub(self.span()) / self.stride + 1
+    }
+}
+
+/// A function of one number, applied to every value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pointwise {
+    /// `max(x, 0)`.
+    Relu,
+    /// `x` above 0, `slope · x` below.
+    LeakyRelu(f32),
+    /// `1 / (1 + e⁻ˣ)`.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `log₂ x`, for exposures.
+    Log2,
+    /// Clamped to the range.
+    Clamp(f32, f32),
+}
+
+impl Pointwise {
+    /// The function itself.
+    pub fn apply(self, x: f32) -> f32 {
+        match self {
+            Self::Relu => x.max(0.0),
+            Self::LeakyRelu(slope) => {
+                if x > 0.0 {
+                    x
+                } else {
+                    slope * x
+                }
+            }
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Self::Tanh => x.tanh(),
+            Self::Log2 => x.log2(),
+            Self::Clamp(low, high) => x.clamp(low, high),
+        }
+    }
+}
+
+/// One step of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Layer {
+    /// A value fed from outside.
+    Input,
+    /// Convolution.
+    Conv(Conv),
+    /// A function of every value.
+    Pointwise(Pointwise),
+    /// `x` above 0, a learned slope per channel below.
+    Prelu,
+    /// Normalises over the channels of each pixel, then scales and shifts (Ba et al. 2016).
+    LayerNorm {
+        /// Added to the variance.
+        epsilon: f32,
+    },
+    /// Sum of two inputs of equal shape.
+    Add,
+    /// Product of two inputs; the second may be `[n, c, 1, 1]`.
+    Multiply,
+    /// `x · (1 + scale) + shift`; the second input is `[n, 2c, 1, 1]`: scales, then shifts.
+    Modulate,
+    /// Channels of all inputs, one after the other.
+    Concat,
+    /// Channels `from..to`.
+    Slice {
+        /// First channel.
+        from: usize,
+        /// One past the last channel.
+        to: usize,
+    },
+    /// `[c·r², h, w]` to `[c, r·h, r·w]` (Shi et al. 2016).
+    PixelShuffle(usize),
+    /// `[c, r·h, r·w]` to `[c·r², h, w]`.
+    PixelUnshuffle(usize),
+    /// Bilinear enlargement by a whole factor, sample centres aligned, edges repeated.
+    Enlarge(usize),
+    /// Mean over all pixels: a barrier.
+    GlobalPool,
+    /// Display light to display light through exposure `[n, 2, 1, 1]` (gain, white): see
+    /// [`relight`](crate::relight).
+    Relight,
+}
+
+/// A parameter of a layer: the last part of its checkpoint key, and its shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// `weight` or `bias`.
+    pub suffix: &'static str,
+    /// As PyTorch lays it out.
+    pub shape: Vec<usize>,
+}
+
+impl Layer {
+    /// The parameters of this layer when its first input has `channels` channels.
+    pub fn parameters(&self, channels: usize) -> Vec<Parameter> {
+        let vector = |suffix| Parameter { suffix, shape: vec![channels] };
+        match self {
+            Self::Conv(conv) => {
+                let shape = vec![conv.c_out, conv.c_in / conv.groups, conv.kernel, conv.kernel];
+                let mut parameters = vec![Parameter { suffix: "weight", shape }];
+                if conv.bias {
+                    parameters.push(Parameter { suffix: "bias", shape: vec![conv.c_out] });
+                }
+                parameters
+            }
+            Self::Prelu => vec![vector("weight")],
+            Self::LayerNorm { .. } => vec![vector("weight"), vector("bias")],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Word for listings and messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Conv(conv) if conv.groups == conv.c_in && conv.groups > 1 => "depthwise",
+            Self::Conv(_) => "conv",
+            Self::Pointwise(_) => "pointwise",
+            Self::Prelu => "prelu",
+            Self::LayerNorm { .. } => "layer_norm",
+            Self::Add => "add",
+            Self::Multiply => "multiply",
+            Self::Modulate => "modulate",
+            Self::Concat => "concat",
+            Self::Slice { .. } => "slice",
+            Self::PixelShuffle(_) => "pixel_shuffle",
+            Self::PixelUnshuffle(_) => "pixel_unshuffle",
+            Self::Enlarge(_) => "enlarge",
+            Self::GlobalPool => "global_pool",
+            Self::Relight => "relight",
+        }
+    }
+}

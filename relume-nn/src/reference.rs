@@ -1,0 +1,229 @@
+//! The truth: every layer as plain loops, one value after the other, sums in `f64`.
+//!
+//! Slow on purpose. The other executors are compared with this one.
+
+use std::collections::BTreeMap;
+
+use crate::graph::{Graph, Node};
+use crate::layer::{Conv, Layer};
+use crate::relight::Exposure;
+use crate::tensor::{Feeds, Tensor};
+use crate::weights::Weights;
+use crate::{Error, Result};
+
+/// Computes the `wanted` outputs of `graph` for whole pictures.
+///
+/// # Errors
+/// [`Error::Run`] when an output or feed is missing or of the wrong shape, [`Error::Weights`] when
+/// the weights do not fit.
+pub fn run(
+    graph: &Graph,
+    weights: &Weights,
+    feeds: &Feeds,
+    wanted: &[&str],
+) -> Result<BTreeMap<String, Tensor>> {
+    weights.check(graph)?;
+    let outputs = graph.find_outputs(wanted)?;
+    let needed = graph.needed(&outputs);
+    let mut values: Vec<Option<Tensor>> = vec![None; graph.nodes().len()];
+    for (index, node) in graph.nodes().iter().enumerate() {
+        if !needed[index] {
+            continue;
+        }
+        let value = if node.layer == Layer::Input {
+            feed(graph, node, feeds)?.clone()
+        } else {
+            let inputs: Vec<&Tensor> =
+                node.inputs.iter().filter_map(|id| values[id.0].as_ref()).collect();
+            apply(node, weights, &inputs)
+        };
+        values[index] = Some(value);
+    }
+    let take = |(name, id): (&&str, &crate::NodeId)| {
+        values[id.0].clone().map(|value| ((*name).to_owned(), value))
+    };
+    Ok(wanted.iter().zip(&outputs).filter_map(take).collect())
+}
+
+/// The feed of an input node, its channels checked.
+pub(crate) fn feed<'a>(graph: &Graph, node: &Node, feeds: &'a Feeds) -> Result<&'a Tensor> {
+    let value = feeds
+        .get(&node.name)
+        .ok_or_else(|| Error::Run(format!("{} needs the input {}", graph.name(), node.name)))?;
+    let [_, channels, height, width] = value.shape;
+    let (m, fits) = (graph.multiple(), channels == node.channels);
+    let fits = fits
+        && match node.extent {
+            crate::Extent::Picture { down } => (height * down) % m == 0 && (width * down) % m == 0,
+            crate::Extent::Fixed { height: h, width: w } => (height, width) == (h, w),
+        };
+    if fits {
+        return Ok(value);
+    }
+    Err(Error::Run(format!(
+        "input {} is {:?}; {} takes {} channels of {:?}, sides a multiple of {m}",
+        node.name,
+        value.shape,
+        graph.name(),
+        node.channels,
+        node.extent
+    )))
+}
+
+/// Parameter `suffix` of `node`.
+pub(crate) fn parameter<'a>(weights: &'a Weights, node: &Node, suffix: &str) -> &'a [f32] {
+    weights.get(&format!("{}.{suffix}", node.name)).map_or(&[], |array| &array.values)
+}
+
+/// One layer on whole inputs.
+pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tensor {
+    let x = inputs[0];
+    match &node.layer {
+        Layer::Input => x.clone(),
+        Layer::Conv(conv) => {
+            let bias = parameter(weights, node, "bias");
+            convolve(conv, x, parameter(weights, node, "weight"), bias)
+        }
+        Layer::Pointwise(function) => {
+            Tensor::new(x.shape, x.values.iter().map(|&v| function.apply(v)).collect())
+        }
+        Layer::Prelu => {
+            let slopes = parameter(weights, node, "weight");
+            Tensor::from_fn(x.shape, |n, c, y, column| {
+                let v = x.at(n, c, y, column);
+                if v > 0.0 { v } else { slopes[c] * v }
+            })
+        }
+        Layer::LayerNorm { epsilon } => {
+            let (scale, shift) =
+                (parameter(weights, node, "weight"), parameter(weights, node, "bias"));
+            layer_norm(x, scale, shift, *epsilon)
+        }
+        Layer::Add => {
+            Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) + inputs[1].at(n, c, y, i))
+        }
+        Layer::Multiply => {
+            let scalar = inputs[1].shape[2..] == [1, 1];
+            Tensor::from_fn(x.shape, |n, c, y, i| {
+                let (row, column) = if scalar { (0, 0) } else { (y, i) };
+                x.at(n, c, y, i) * inputs[1].at(n, c, row, column)
+            })
+        }
+        Layer::Modulate => Tensor::from_fn(x.shape, |n, c, y, i| {
+            let (scale, shift) = (inputs[1].at(n, c, 0, 0), inputs[1].at(n, x.shape[1] + c, 0, 0));
+            x.at(n, c, y, i) * (1.0 + scale) + shift
+        }),
+        Layer::Concat => concat(inputs),
+        Layer::Slice { from, to } => {
+            let shape = [x.shape[0], to - from, x.shape[2], x.shape[3]];
+            Tensor::from_fn(shape, |n, c, y, i| x.at(n, from + c, y, i))
+        }
+        Layer::PixelShuffle(r) => {
+            let [n, c, h, w] = x.shape;
+            Tensor::from_fn([n, c / (r * r), h * r, w * r], |n, c, y, i| {
+                x.at(n, (c * r + y % r) * r + i % r, y / r, i / r)
+            })
+        }
+        Layer::PixelUnshuffle(r) => {
+            let [n, c, h, w] = x.shape;
+            Tensor::from_fn([n, c * r * r, h / r, w / r], |n, c, y, i| {
+                x.at(n, c / (r * r), y * r + c / r % r, i * r + c % r)
+            })
+        }
+        Layer::Enlarge(r) => enlarge(x, *r),
+        Layer::GlobalPool => {
+            let area = x.shape[2] * x.shape[3];
+            let sums = x.values.chunks(area).map(|plane| {
+                (plane.iter().map(|&v| f64::from(v)).sum::<f64>() / area as f64) as f32
+            });
+            Tensor::new([x.shape[0], x.shape[1], 1, 1], sums.collect())
+        }
+        Layer::Relight => Tensor::from_fn(x.shape, |n, c, y, i| {
+            let (gain, white) = (inputs[1].at(n, 0, 0, 0), inputs[1].at(n, 1, 0, 0));
+            Exposure { gain, white }.relight(x.at(n, c, y, i))
+        }),
+    }
+}
+
+fn convolve(conv: &Conv, x: &Tensor, weight: &[f32], bias: &[f32]) -> Tensor {
+    let [n, _, height, width] = x.shape;
+    let shape = [n, conv.c_out, conv.out_length(height), conv.out_length(width)];
+    let (group_in, group_out) = (conv.c_in / conv.groups, conv.c_out / conv.groups);
+    Tensor::from_fn(shape, |n, c_out, y, column| {
+        let mut sum = bias.get(c_out).map_or(0.0, |&b| f64::from(b));
+        for c in 0..group_in {
+            let c_in = c_out / group_out * group_in + c;
+            for ky in 0..conv.kernel {
+                for kx in 0..conv.kernel {
+                    let row = y * conv.stride + ky * conv.dilation;
+                    let col = column * conv.stride + kx * conv.dilation;
+                    let inside = (conv.padding..height + conv.padding).contains(&row)
+                        && (conv.padding..width + conv.padding).contains(&col);
+                    if inside {
+                        let tap = ((c_out * group_in + c) * conv.kernel + ky) * conv.kernel + kx;
+                        let value = x.at(n, c_in, row - conv.padding, col - conv.padding);
+                        sum += f64::from(weight[tap]) * f64::from(value);
+                    }
+                }
+            }
+        }
+        sum as f32
+    })
+}
+
+fn layer_norm(x: &Tensor, scale: &[f32], shift: &[f32], epsilon: f32) -> Tensor {
+    let channels = x.shape[1];
+    let mut out = x.clone();
+    for n in 0..x.shape[0] {
+        for y in 0..x.shape[2] {
+            for i in 0..x.shape[3] {
+                let of = |c| f64::from(x.at(n, c, y, i));
+                let mean = (0..channels).map(of).sum::<f64>() / channels as f64;
+                let variance =
+                    (0..channels).map(|c| (of(c) - mean).powi(2)).sum::<f64>() / channels as f64;
+                for c in 0..channels {
+                    let unit = (of(c) - mean) / (variance + f64::from(epsilon)).sqrt();
+                    *out.at_mut(n, c, y, i) = unit as f32 * scale[c] + shift[c];
+                }
+            }
+        }
+    }
+    out
+}
+
+fn concat(inputs: &[&Tensor]) -> Tensor {
+    let [n, _, h, w] = inputs[0].shape;
+    let channels = inputs.iter().map(|t| t.shape[1]).sum();
+    let mut out = Tensor::zeros([n, channels, h, w]);
+    for sample in 0..n {
+        let mut first = 0;
+        for input in inputs {
+            for c in 0..input.shape[1] {
+                for y in 0..h {
+                    for i in 0..w {
+                        *out.at_mut(sample, first + c, y, i) = input.at(sample, c, y, i);
+                    }
+                }
+            }
+            first += input.shape[1];
+        }
+    }
+    out
+}
+
+/// The two source pixels and the weight of the second for pixel `i` of an axis enlarged by `r`.
+pub(crate) fn enlarge_taps(i: usize, r: usize, length: usize) -> (usize, usize, f32) {
+    let source = ((i as f32 + 0.5) / r as f32 - 0.5).max(0.0);
+    let first = (source as usize).min(length - 1);
+    (first, (first + 1).min(length - 1), source - first as f32)
+}
+
+fn enlarge(x: &Tensor, r: usize) -> Tensor {
+    let [n, c, h, w] = x.shape;
+    Tensor::from_fn([n, c, h * r, w * r], |n, c, y, i| {
+        let (top, bottom, down) = enlarge_taps(y, r, h);
+        let (left, right, across) = enlarge_taps(i, r, w);
+        let row = |row| x.at(n, c, row, left) * (1.0 - across) + x.at(n, c, row, right) * across;
+        row(top) * (1.0 - down) + row(bottom) * down
+    })
+}
