@@ -2,4 +2,10 @@
 
 pub mod baselines;
 pub mod diagnose;
+mod error;
+pub mod exposure;
 pub mod metrics;
+pub mod models;
+
+pub use diagnose::{Diagnosis, Verdict, diagnose};
+pub use error::{Error, ErrorKind, Result};

@@ -212,13 +212,13 @@ impl<B: ConvBackend + ConvGradients, C: CheckpointStrategy> ConvBackend for Auto
             OpsKind::Tracked(mut prep) => {
                 let state = (prep.checkpoint(&x), prep.checkpoint(&weight), stride, padding);
                 let out =
-                    B::fused_conv2d(x.primitive(), weight.primitive(), bias.primitive(), stride, padding);
+                    B::fused_conv2d(x.primitive().clone(), weight.primitive().clone(), bias.primitive().clone(), stride, padding);
                 prep.finish(state, out)
             }
             OpsKind::UnTracked(prep) => prep.finish(B::fused_conv2d(
-                x.primitive(),
-                weight.primitive(),
-                bias.primitive(),
+                x.primitive().clone(),
+                weight.primitive().clone(),
+                bias.primitive().clone(),
                 stride,
                 padding,
             )),

@@ -53,7 +53,7 @@ pub fn upload(tensor: &crate::Tensor, device: &Device) -> Tensor<4> {
 /// [`Error::Run`] when the device does not give `f32` values back.
 pub fn download(tensor: Tensor<4>) -> Result<crate::Tensor> {
     let shape = tensor.dims();
-    let values = tensor.into_data().to_vec::<f32>();
+    let values = tensor.into_data().try_to_vec::<f32>();
     values
         .map(|values| crate::Tensor::new(shape, values))
         .map_err(|e| Error::Run(format!("reading a tensor back: {e:?}")))

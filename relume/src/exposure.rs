@@ -1,0 +1,80 @@
+//! From a thumbnail to an exposure: how much light a picture lacks to reach a wanted brightness.
+
+use relume_media::{Image, Linear, Size, Srgb, resize};
+use relume_nn::relight::{Exposure, encode};
+
+use crate::models::lantern::THUMBNAIL_SIDE;
+
+/// Brightness to which a thumbnail is lit before the survey looks at it: mean display luma.
+pub const NEUTRAL_BRIGHTNESS: f32 = 0.42;
+
+/// Largest gain, in stops; beyond it there is only noise.
+pub const MAX_STOPS: f32 = 7.0;
+
+/// Share of the thumbnail that may be shown as pure white by the gain.
+const BURNT_SHARE: f32 = 0.005;
+
+/// The whole picture in [`THUMBNAIL_SIDE`] squared pixels of linear light.
+#[derive(Debug, Clone)]
+pub struct Thumbnail {
+    image: Image<Linear>,
+    /// Every fourth pixel of every fourth row, for quick measurements.
+    samples: Vec<[f32; 3]>,
+    /// The brightest channel of all but the brightest [`BURNT_SHARE`] of the pixels.
+    bright_end: f32,
+}
+
+impl Thumbnail {
+    /// Shrinks `picture`, whatever its shape, by area in linear light.
+    pub fn of(picture: &Image<Srgb>) -> Self {
+        let side = Size::new(THUMBNAIL_SIDE, THUMBNAIL_SIDE);
+        let image = resize::resize(&picture.to_linear(), side, resize::Filter::Area);
+        let grid = |i: usize| (2..THUMBNAIL_SIDE).step_by(4).map(move |x| (x, i));
+        let samples: Vec<_> = (2..THUMBNAIL_SIDE)
+            .step_by(4)
+            .flat_map(grid)
+            .map(|(x, y)| image.get(x, y).map(|v| v.max(0.0)))
+            .collect();
+        let mut brightest: Vec<f32> =
+            (0..side.pixels()).map(|i| (0..3).fold(0.0, |m, c| image.channel(c)[i].max(m))).collect();
+        brightest.sort_by(f32::total_cmp);
+        let index = ((1.0 - BURNT_SHARE) * (brightest.len() - 1) as f32) as usize;
+        Self { bright_end: brightest[index], image, samples }
+    }
+
+    /// Mean display luma after `exposure`.
+    pub fn brightness(&self, exposure: Exposure) -> f32 {
+        let luma = |pixel: &[f32; 3]| {
+            let [r, g, b] = pixel.map(|v| encode(exposure.tone(v)));
+            0.2126 * r + 0.7152 * g + 0.0722 * b
+        };
+        self.samples.iter().map(luma).sum::<f32>() / self.samples.len() as f32
+    }
+
+    /// The exposure with this `gain`, its white point set so that bright areas keep their drawing.
+    pub fn exposure(&self, gain: f32) -> Exposure {
+        Exposure { gain, white: (gain * self.bright_end).max(1.0) }
+    }
+
+    /// The exposure that gives the picture a mean display luma of `brightness`, by bisection.
+    pub fn expose_for(&self, brightness: f32) -> Exposure {
+        let (mut low, mut high) = (-MAX_STOPS, MAX_STOPS);
+        for _ in 0..18 {
+            let middle = 0.5 * (low + high);
+            if self.brightness(self.exposure(middle.exp2())) < brightness {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        self.exposure((0.5 * (low + high)).exp2())
+    }
+
+    /// What the survey looks at: the thumbnail at neutral brightness in display light
+    /// `[3, side, side]`, and the light it took, `log₂ gain / 4`.
+    pub fn neutral(&self) -> (Vec<f32>, f32) {
+        let exposure = self.expose_for(NEUTRAL_BRIGHTNESS);
+        let values = self.image.values().iter().map(|&v| encode(exposure.tone(v.max(0.0))));
+        (values.collect(), exposure.gain.log2() / 4.0)
+    }
+}

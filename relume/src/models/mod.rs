@@ -1,0 +1,57 @@
+//! The networks this library knows. A new one is a file here and one line in [`MODELS`].
+
+pub mod lantern;
+
+use relume_nn::{Facts, Graph, Weights};
+
+use crate::{Error, Result};
+
+/// Every network, in alphabetical order.
+pub const MODELS: &[&ModelCard] = &[&lantern::S];
+
+/// The static description of a network.
+#[derive(Debug)]
+pub struct ModelCard {
+    /// Name on the command line, in recipes and files.
+    pub name: &'static str,
+    /// One line: what it is for.
+    pub help: &'static str,
+    /// Where the idea comes from.
+    pub source: &'static str,
+    /// Builds the graph.
+    pub graph: fn() -> relume_nn::Result<Graph>,
+    /// Our trained weights, if the program carries them: bytes of a safetensors file.
+    pub weights: Option<&'static [u8]>,
+}
+
+impl ModelCard {
+    /// Figures derived from the graph.
+    ///
+    /// # Errors
+    /// When the graph does not build, which tests rule out.
+    pub fn facts(&self) -> Result<Facts> {
+        Ok(Facts::of(&(self.graph)()?, lantern::RESTORED)?)
+    }
+
+    /// The embedded weights, checked against the graph.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the program carries none.
+    pub fn load_weights(&self) -> Result<Weights> {
+        let bytes = self.weights.ok_or_else(|| {
+            Error::Model(format!("this program carries no weights for {}", self.name))
+        })?;
+        Ok(Weights::from_safetensors(bytes)?)
+    }
+}
+
+/// Finds a network by name.
+///
+/// # Errors
+/// [`Error::Model`] listing the names there are.
+pub fn find(name: &str) -> Result<&'static ModelCard> {
+    MODELS.iter().copied().find(|card| card.name == name).ok_or_else(|| {
+        let known: Vec<_> = MODELS.iter().map(|card| card.name).collect();
+        Error::Model(format!("no model is called {name}; there is {}", known.join(", ")))
+    })
+}
