@@ -28,6 +28,12 @@ impl Aligned {
         &mut self.as_mut_slice()[..len]
     }
 
+    /// Makes the buffer `len` long; what it holds is left over, zeros where it has grown.
+    pub(crate) fn resize(&mut self, len: usize) {
+        self.lines.resize(len.div_ceil(16), Line([0.0; 16]));
+        self.len = len;
+    }
+
     pub(crate) fn as_slice(&self) -> &[f32] {
         // SAFETY: `lines` holds at least `len` initialised f32 without padding between them
         // (a `Line` is exactly sixteen), and the borrow of `self` keeps them alive and unchanged.

@@ -18,6 +18,10 @@ pub(crate) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self * by + add`
     unsafe fn multiply_add(self, by: Self, add: Self) -> Self;
+    /// `max(self, 0) + by * min(self, 0)`
+    unsafe fn slope(self, by: Self) -> Self;
+    /// `self + other`
+    unsafe fn add(self, other: Self) -> Self;
     /// The sums over the lanes of four vectors.
     unsafe fn sums(four: [Self; 4]) -> [f32; 4];
 }
@@ -63,6 +67,16 @@ impl Lanes for Plain {
     }
 
     #[inline(always)]
+    unsafe fn slope(self, by: Self) -> Self {
+        std::array::from_fn(|i| self[i].max(0.0) + by[i] * self[i].min(0.0))
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] + other[i])
+    }
+
+    #[inline(always)]
     unsafe fn sums(four: [Self; 4]) -> [f32; 4] {
         four.map(|v| (v[0] + v[2]) + (v[1] + v[3]))
     }
@@ -104,6 +118,22 @@ pub(crate) mod x86 {
         unsafe fn multiply_add(self, by: Self, add: Self) -> Self {
             // SAFETY: the caller vouches for FMA.
             unsafe { _mm256_fmadd_ps(self, by, add) }
+        }
+
+        #[inline(always)]
+        unsafe fn slope(self, by: Self) -> Self {
+            // SAFETY: the caller vouches for AVX and FMA.
+            unsafe {
+                let zero = _mm256_setzero_ps();
+                let positive = _mm256_max_ps(self, zero);
+                _mm256_fmadd_ps(by, _mm256_min_ps(self, zero), positive)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: the caller vouches for AVX and FMA.
+            unsafe { _mm256_add_ps(self, other) }
         }
 
         #[inline(always)]
@@ -170,6 +200,22 @@ pub(crate) mod x86 {
         unsafe fn multiply_add(self, by: Self, add: Self) -> Self {
             // SAFETY: the caller vouches for AVX-512F.
             unsafe { _mm512_fmadd_ps(self, by, add) }
+        }
+
+        #[inline(always)]
+        unsafe fn slope(self, by: Self) -> Self {
+            // SAFETY: the caller vouches for AVX-512F.
+            unsafe {
+                let zero = _mm512_setzero_ps();
+                let positive = _mm512_max_ps(self, zero);
+                _mm512_fmadd_ps(by, _mm512_min_ps(self, zero), positive)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: the caller vouches for AVX-512F.
+            unsafe { _mm512_add_ps(self, other) }
         }
 
         #[inline(always)]

@@ -5,14 +5,18 @@
 //! * [`conv2d`], [`conv2d_input_gradient`] and [`conv2d_weight_gradient`] work on contiguous
 //!   `[n, c, h, w]` tensors and spread their work over the current rayon pool. They are what
 //!   training runs on. Every result is the same, bit for bit, for any number of threads.
+//! * [`PackedConv`] works on [`Blocked`] pictures on the calling thread, with its weights packed
+//!   once and bias, activation and residual applied in the store. It is what inference runs on.
 //!
 //! The instruction set is chosen at run time, see [`Isa`].
 
 mod aligned;
+mod blocked;
 mod conv;
 mod isa;
 mod lanes;
 mod micro;
 
+pub use blocked::{Activation, BLOCK, Blocked, Epilogue, PackedConv, Padding};
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use isa::{Isa, available, best_isa, current_isa, force_isa};

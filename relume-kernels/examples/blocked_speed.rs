@@ -1,0 +1,72 @@
+//! Speed of the inference convolutions on one thread.
+//!
+//! `cargo run --release -p relume-kernels --example blocked_speed [portable|avx2|avx512]`
+
+#![allow(clippy::print_stdout, reason = "a table is what it is for")]
+
+use std::time::Instant;
+
+use relume_kernels::{
+    Activation, Blocked, Epilogue, Isa, PackedConv, Padding, current_isa, force_isa,
+};
+
+/// Seconds of the fastest of many runs.
+fn best_of(mut run: impl FnMut()) -> f64 {
+    let begin = Instant::now();
+    let mut best = f64::INFINITY;
+    let mut runs = 0;
+    while runs < 5 || begin.elapsed().as_secs_f64() < 0.35 {
+        let start = Instant::now();
+        run();
+        best = best.min(start.elapsed().as_secs_f64());
+        runs += 1;
+    }
+    best
+}
+
+fn show(c_in: usize, c_out: usize, size: usize, kernel: usize, stride: usize, padding: usize) {
+    let fill = |len: usize| -> Vec<f32> { (0..len).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect() };
+    let area = kernel * kernel;
+    let conv = PackedConv::new(
+        c_in,
+        c_out,
+        kernel,
+        stride,
+        &fill(c_out * c_in * area),
+        Some(&fill(c_out)),
+    );
+    let x = Blocked::from_planar(&fill(c_in * size * size), c_in, size, size);
+    let padding = Padding::all(padding);
+    let mut out = Blocked::default();
+    let epilogue = Epilogue { activation: Activation::Relu, residual: None };
+    let seconds = best_of(|| conv.run(&x, &mut out, padding, &epilogue));
+    let macs = (out.height() * out.width() * c_out * c_in * area) as f64;
+    println!(
+        "{c_in:>3} -> {c_out:>3} @ {size:>3}  k{kernel} s{stride} p{}  {:8.3} ms {:7.1} GMAC/s",
+        padding.top,
+        seconds * 1e3,
+        macs / seconds / 1e9
+    );
+}
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("portable") => force_isa(Some(Isa::Portable)),
+        Some("avx2") => force_isa(Some(Isa::Avx2)),
+        _ => {}
+    }
+    println!("{:?}, one thread", current_isa());
+    for padding in [0, 1] {
+        for (channels, size) in [(32, 128), (64, 64), (128, 32), (192, 16)] {
+            show(channels, channels, size, 3, 1, padding);
+        }
+    }
+    show(64, 64, 512, 3, 1, 1);
+    show(3, 32, 128, 3, 1, 1);
+    show(12, 32, 128, 3, 1, 1);
+    show(32, 12, 128, 3, 1, 1);
+    show(64, 32, 128, 1, 1, 0);
+    show(256, 128, 32, 1, 1, 0);
+    show(32, 64, 128, 2, 2, 0);
+    show(3, 16, 256, 3, 2, 1);
+}
