@@ -145,23 +145,32 @@ mod tests {
         }
     }
 
+    /// Sum of the differences between a blurred point at (x, y) and its PSF.
+    fn off_psf(shake: &Shake, size: Size, (px, py): (usize, usize)) -> f32 {
+        let point = Image::from_fn(size, |x, y| [f32::from(u8::from((x, y) == (px, py))); 3]);
+        let blurred = blur(&point, shake);
+        let psf = shake.psf_at([px as f32, py as f32]);
+        let radius = psf.side / 2;
+        let cells = psf.values.iter().enumerate().map(|(i, value)| {
+            let (x, y) = (px + i % psf.side - radius, py + i / psf.side - radius);
+            (blurred.get(x, y)[1] - value).abs()
+        });
+        cells.sum()
+    }
+
     #[test]
-    fn a_point_of_light_becomes_the_psf() {
-        let size = Size::new(101, 101);
+    fn a_point_of_light_becomes_the_psf_of_its_place() {
+        let size = Size::new(161, 161);
         for shake in shakes(size) {
-            let point = Image::from_fn(size, |x, y| [f32::from(u8::from((x, y) == (50, 50))); 3]);
-            let blurred = blur(&point, &shake);
             let psf = &shake.psf;
+            assert_eq!(*psf, shake.psf_at([80.0, 80.0]));
             assert!((psf.values.iter().sum::<f32>() - 1.0).abs() < 1e-4);
             let [x, y] = psf.centroid();
             assert!(x.hypot(y) < 0.1, "centroid {x}, {y}");
-            let radius = psf.side / 2;
-            let mut difference = 0.0;
-            for (i, value) in psf.values.iter().enumerate() {
-                let (x, y) = (50 + i % psf.side - radius, 50 + i / psf.side - radius);
-                difference += (blurred.get(x, y)[1] - value).abs();
+            for place in [(80, 80), (50, 110), (112, 47)] {
+                let off = off_psf(&shake, size, place);
+                assert!(off < 0.08, "{off} off at {place:?}");
             }
-            assert!(difference < 0.05, "total difference {difference}");
         }
     }
 

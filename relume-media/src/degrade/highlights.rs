@@ -2,12 +2,14 @@
 //! the lamps get their energy back, so that their trails stay bright (as in the synthesis of
 //! Rim et al. 2022, *Realistic Blur Synthesis*).
 
-use crate::light::encode_srgb;
+use crate::light::{decode_srgb, encode_srgb};
 use crate::resize::{Filter, resize_plane};
 use crate::{Image, Linear, Plane, Size};
 
 /// Display value from which a pixel counts as partly clipped.
 const KNEE: f32 = 0.94;
+/// Display value from which a pixel counts as part of a bright surface.
+const BRIGHT: f32 = 0.82;
 
 /// `image` with clipped and nearly clipped pixels made up to `gain` times brighter.
 ///
@@ -17,16 +19,16 @@ pub(super) fn restore(image: &Image<Linear>, gain: f32) -> Image<Linear> {
     if gain <= 1.0 || image.size().pixels() == 0 {
         return lit;
     }
-    let mask = soften(&clipped(image));
+    let mask = soften(&above(image, KNEE));
     if mask.values.iter().all(|&m| m == 0.0) {
         return lit;
     }
-    let crowd = neighbourhood(&mask);
+    let crowd = neighbourhood(&above(image, BRIGHT));
     let gain = 1.0 + (gain - 1.0) * night(image);
     for channel in 0..3 {
         let pixels = lit.channel_mut(channel).iter_mut();
         for (value, (&mask, &crowd)) in pixels.zip(mask.values.iter().zip(&crowd.values)) {
-            let lamp = (1.0 - 2.5 * crowd).clamp(0.08, 1.0);
+            let lamp = (1.0 - 2.5 * crowd).clamp(0.06, 1.0);
             *value *= 1.0 + (gain - 1.0) * mask * lamp;
         }
     }
@@ -41,16 +43,17 @@ fn night(image: &Image<Linear>) -> f32 {
     (0.12 / mean.max(1e-6)).clamp(0.1, 1.0)
 }
 
-/// 0 where the brightest channel is below the knee, rising smoothly to 1 at white.
-fn clipped(image: &Image<Linear>) -> Plane {
+/// 0 where the brightest channel is below `knee` (display value), rising smoothly to 1 at white.
+fn above(image: &Image<Linear>, knee: f32) -> Plane {
+    let dark = decode_srgb(knee);
     let (r, g, b) = (image.channel(0), image.channel(1), image.channel(2));
     let values = (0..image.size().pixels())
         .map(|i| {
             let brightest = r[i].max(g[i]).max(b[i]);
-            if brightest < 0.8 {
-                return 0.0; // far below the knee: spare the curve
+            if brightest <= dark {
+                return 0.0;
             }
-            let t = ((encode_srgb(brightest) - KNEE) / (1.0 - KNEE)).clamp(0.0, 1.0);
+            let t = ((encode_srgb(brightest) - knee) / (1.0 - knee)).clamp(0.0, 1.0);
             t * t * (3.0 - 2.0 * t)
         })
         .collect();
@@ -76,7 +79,7 @@ fn soften(mask: &Plane) -> Plane {
     soft
 }
 
-/// Share of clipped light in a window of about an eighth of the picture.
+/// Share of `mask` in a window of about an eighth of the picture.
 fn neighbourhood(mask: &Plane) -> Plane {
     let long = mask.size.width.max(mask.size.height);
     let cells = |side: usize| (side * 8).div_ceil(long).max(1);
