@@ -7,7 +7,7 @@
 use super::directory::{self, Entry, Field, TiffView, Value};
 use super::exif::{EXIF_DIRECTORY, GPS_DIRECTORY, INTEROP_DIRECTORY};
 use super::{Sidecar, Warning, photoshop};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Size};
 
 const XMP: u16 = 700;
 const IPTC: u16 = 33723;
@@ -17,6 +17,13 @@ const MAKER_NOTE: u16 = 0x927C;
 const DNG_VERSION: u16 = 50706;
 const SUB_DIRECTORIES: u16 = 330;
 const LAYERS: u16 = 37724;
+
+/// The size that the first directory states.
+pub(crate) fn size(bytes: &[u8]) -> Option<Size> {
+    let view = TiffView::new(bytes)?;
+    let number = |tag| view.number(&view.find(view.first()?, tag)?).map(|v| v as usize);
+    Some(Size::new(number(256)?, number(257)?))
+}
 
 /// Fields that say how the pixels are stored; every writer sets its own.
 fn is_structural(tag: u16) -> bool {

@@ -9,6 +9,7 @@ use image::codecs::{hdr, jpeg, openexr, png, tiff, webp};
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageResult};
 use img_parts::Bytes;
 
+use super::gray_tiff::GrayAlphaDecoder;
 use super::{Photo, PhotoFormat, Probe, encoding_of, pixels};
 use crate::limits::Limits;
 use crate::metadata::{self, Sidecar, Warning};
@@ -33,8 +34,16 @@ pub(super) fn decode(bytes: Vec<u8>, limits: &Limits) -> Result<Photo> {
     limits.check_bytes("the file", bytes.len() as u64)?;
     guarded(format, || {
         let bytes = Bytes::from(bytes);
-        let decoder = open_decoder(Cursor::new(bytes.clone()), format)
-            .map_err(|error| explain(error, format))?;
+        if format == PhotoFormat::Tiff
+            && let Some(size) = metadata::tiff::size(&bytes)
+        {
+            // Its decoder looks at the strips first, and finds fault with them.
+            limits.check_size(size)?;
+        }
+        let decoder = open_decoder(Cursor::new(bytes.clone()), format).map_err(|error| {
+            // Our own reader has the clearer words for files that are cut short.
+            read_sidecar(&bytes, format).err().unwrap_or_else(|| explain(error, format))
+        })?;
         let decoder = check_header(decoder, format, limits)?;
         let mut sidecar = read_sidecar(&bytes, format)?;
         let mut decoded =
@@ -97,13 +106,16 @@ fn guarded<T>(format: PhotoFormat, work: impl FnOnce() -> Result<T>) -> Result<T
 }
 
 fn open_decoder<'a, R: BufRead + Seek + 'a>(
-    reader: R,
+    mut reader: R,
     format: PhotoFormat,
 ) -> ImageResult<Box<dyn ImageDecoder + 'a>> {
     Ok(match format {
         PhotoFormat::Jpeg => Box::new(jpeg::JpegDecoder::new(reader)?),
         PhotoFormat::Png => Box::new(png::PngDecoder::new(reader)?),
         PhotoFormat::WebP => Box::new(webp::WebPDecoder::new(reader)?),
+        PhotoFormat::Tiff if GrayAlphaDecoder::fits(&mut reader) => {
+            Box::new(GrayAlphaDecoder::new(reader)?)
+        }
         PhotoFormat::Tiff => Box::new(tiff::TiffDecoder::new(reader)?),
         PhotoFormat::OpenExr => Box::new(openexr::OpenExrDecoder::new(reader)?),
         PhotoFormat::RadianceHdr => Box::new(hdr::HdrDecoder::new(reader)?),
@@ -149,24 +161,24 @@ fn read_sidecar(bytes: &Bytes, format: PhotoFormat) -> Result<Sidecar> {
 /// An error of the `image` crate in our words: cause and remedy.
 fn explain(error: ImageError, format: PhotoFormat) -> Error {
     let name = format.name();
+    let words = error.to_string();
+    let cause = words.split_whitespace().collect::<Vec<_>>().join(" ");
     match error {
-        ImageError::Limits(cause) => Error::new(
+        ImageError::Limits(_) => Error::new(
             ErrorKind::Limits,
             format!("this {name} needs more memory than allowed ({cause}); raise the limits"),
         ),
-        ImageError::Unsupported(cause) => Error::new(
+        ImageError::Unsupported(_) => Error::new(
             ErrorKind::Unsupported,
             format!("this kind of {name} cannot be read ({cause}); re-save it as plain RGB"),
         ),
-        ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Error::new(
-                ErrorKind::Decode,
-                format!(
-                    "this {name} ends before the picture is complete; copy it again from its source"
-                ),
-            )
-        }
-        cause => Error::new(
+        ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => Error::new(
+            ErrorKind::Decode,
+            format!(
+                "this {name} ends before the picture is complete; copy it again from its source"
+            ),
+        ),
+        _ => Error::new(
             ErrorKind::Decode,
             format!(
                 "this {name} is damaged ({cause}); copy it again from its source, or re-save it"

@@ -215,7 +215,7 @@ impl Raster {
         let pixels: Vec<Rgb<f32>> = self
             .samples
             .chunks_exact(12)
-            .map(|rgb| Rgb([value(rgb), value(&rgb[4..]), value(&rgb[8..])].map(|v| v.max(0.0))))
+            .map(|rgb| Rgb(rounded_up([value(rgb), value(&rgb[4..]), value(&rgb[8..])])))
             .collect();
         let mut out = Vec::new();
         hdr::HdrEncoder::new(&mut out)
@@ -223,6 +223,17 @@ impl Raster {
             .map_err(|error| failed(PhotoFormat::RadianceHdr, self.size, &error))?;
         Ok(out)
     }
+}
+
+/// Adds half a step of the shared exponent's scale: the encoder cuts off, this makes it round.
+fn rounded_up(rgb: [f32; 3]) -> [f32; 3] {
+    let rgb = rgb.map(|v| v.max(0.0));
+    let brightest = rgb.into_iter().fold(0.0, f32::max);
+    if brightest < 1e-30 {
+        return [0.0; 3];
+    }
+    let step = (brightest.log2().floor() + 1.0).exp2() / 256.0;
+    rgb.map(|v| (v + 0.5 * step).min(255.9 * step))
 }
 
 fn too_large(format: PhotoFormat, size: Size) -> Error {

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod format;
+mod gray_tiff;
 mod pixels;
 mod tiff;
 
