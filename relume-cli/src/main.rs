@@ -1,2 +1,96 @@
-//! The `relume` program.
-fn main() {}
+//! The `relume` program. This file reads the command line and the environment and turns the
+//! outcome into an exit code; the work is in `commands`, one file a verb.
+
+mod batch;
+mod commands;
+mod console;
+mod engine;
+mod exit;
+mod inputs;
+mod progress;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use exit::{Code, Failure};
+
+/// Restore dark, noisy and shaken photos.
+#[derive(Parser)]
+#[command(name = "relume", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say only what went wrong
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  relume restore night.jpg                  writes night.relume.jpg beside it
+  relume restore album/ -o better/          all pictures, same names and folders
+  relume inspect night.jpg                  what is wrong with it
+  relume help restore                       all options of a verb
+
+Exit codes: 0 all done, 1 some inputs failed, 2 wrong usage, 3 input unreadable, 4 output not
+writable, 5 model missing or wrong, 6 device or memory, 7 external tool missing, 130 interrupted.";
+
+#[derive(Subcommand)]
+enum Command {
+    Restore(commands::restore::Args),
+    Inspect(commands::inspect::Args),
+    Degrade(commands::degrade::Args),
+    Score(commands::score::Args),
+    Train(commands::train::Args),
+    Models(commands::models::Args),
+    Completions(commands::completions::Args),
+}
+
+fn main() -> ExitCode {
+    // A damaged file may make a decoder panic; the libraries catch that and report it as an
+    // error, so the panic itself is not worth a word.
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = std::panic::catch_unwind(|| {
+        let cli = Cli::parse();
+        run(cli)
+    });
+    let code = match outcome {
+        Ok(Ok(code)) => code,
+        Ok(Err(failure)) => {
+            console::complain(&failure);
+            failure.code
+        }
+        Err(panic) => {
+            console::complain(&Failure::of_panic(panic.as_ref()));
+            Code::Machine
+        }
+    };
+    ExitCode::from(code as u8)
+}
+
+fn run(cli: Cli) -> Result<Code, Failure> {
+    let quiet = cli.quiet;
+    match cli.command {
+        Command::Restore(args) => commands::restore::run(&args, quiet),
+        Command::Inspect(args) => commands::inspect::run(&args, quiet),
+        Command::Degrade(args) => commands::degrade::run(&args, quiet),
+        Command::Score(args) => commands::score::run(&args, quiet),
+        Command::Train(args) => commands::train::run(&args),
+        Command::Models(args) => commands::models::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+    }
+}
+
+/// The command line as clap sees it, for completions.
+fn command_line() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command_line().debug_assert();
+    }
+}

@@ -1,0 +1,98 @@
+//! From what went wrong to an exit code and one line of words.
+
+use std::any::Any;
+
+use relume_media::ErrorKind;
+
+/// Exit codes of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    /// Everything was done.
+    Done = 0,
+    /// Some of several inputs failed.
+    SomeFailed = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// An input cannot be read or is of an unsupported kind.
+    Input = 3,
+    /// An output cannot be written.
+    Output = 4,
+    /// The model is missing or not what it should be.
+    Model = 5,
+    /// Device or memory; also faults of the program itself.
+    Machine = 6,
+    /// Interrupted by the user.
+    Interrupted = 130,
+}
+
+/// Why something was not done: the exit code it leads to, and the cause with its remedy.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// The exit code when nothing else failed.
+    pub(crate) code: Code,
+    /// One line for people.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// A failure with a message that names cause and remedy.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// A mistake on the command line.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// The user pressed Ctrl-C.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Code::Interrupted, "interrupted; unfinished pictures left nothing behind")
+    }
+
+    /// A fault of the program itself, out of a caught panic.
+    pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        let said = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        Self::new(Code::Machine, format!("a fault of relume itself, please report it: {said}"))
+    }
+}
+
+impl From<relume_media::Error> for Failure {
+    fn from(error: relume_media::Error) -> Self {
+        let code = match error.kind() {
+            ErrorKind::Write | ErrorKind::Encode => Code::Output,
+            ErrorKind::Parameter => Code::Usage,
+            ErrorKind::Cancelled => return Self::interrupted(),
+            _ => Code::Input,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use relume_media::Error;
+
+    #[test]
+    fn every_kind_of_error_has_its_code() {
+        let cases = [
+            (ErrorKind::Decode, Code::Input),
+            (ErrorKind::Unsupported, Code::Input),
+            (ErrorKind::Limits, Code::Input),
+            (ErrorKind::Read, Code::Input),
+            (ErrorKind::Write, Code::Output),
+            (ErrorKind::Encode, Code::Output),
+            (ErrorKind::Parameter, Code::Usage),
+            (ErrorKind::Cancelled, Code::Interrupted),
+        ];
+        for (kind, code) in cases {
+            assert_eq!(Failure::from(Error::new(kind, "x")).code, code, "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Progress with the time left, on stderr if that is a terminal; and Ctrl-C.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use relume_media::{Progress, Size};
+
+use crate::exit::{Code, Failure};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Makes the first Ctrl-C finish the tile at hand and stop, the second stop at once.
+pub(crate) fn catch_interrupts() -> Result<(), Failure> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(Code::Interrupted as i32);
+        }
+    })
+    .map_err(|error| Failure::new(Code::Machine, format!("cannot listen for Ctrl-C: {error}")))
+}
+
+/// Whether the user asked to stop.
+pub(crate) fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// One bar for all inputs, weighed by their pixels.
+pub(crate) struct Meter {
+    bar: ProgressBar,
+}
+
+impl Meter {
+    /// A bar for `pixels` pixels in all; invisible when stderr is no terminal or `hidden`.
+    pub(crate) fn new(pixels: u64, hidden: bool) -> Self {
+        let bar = ProgressBar::new(pixels.max(1));
+        let target =
+            if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        bar.set_draw_target(target);
+        let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {eta} left  {wide_msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self { bar }
+    }
+
+    /// Names the input at hand.
+    pub(crate) fn begin(&self, name: &str) {
+        self.bar.set_message(name.to_owned());
+    }
+
+    /// Progress within an input of `size`, which a Ctrl-C cancels.
+    pub(crate) fn within(&self, size: Size) -> Progress<'_> {
+        let (start, pixels) = (self.bar.position(), size.pixels() as f64);
+        Progress::new(move |share| {
+            self.bar.set_position(start + (f64::from(share) * pixels) as u64);
+        })
+        .cancel_on(&INTERRUPTED)
+    }
+
+    /// The input that began at `start` is done, whatever came of it.
+    pub(crate) fn finish(&self, start: u64, size: Size) {
+        self.bar.set_position(start + size.pixels() as u64);
+    }
+
+    /// Pixels done so far.
+    pub(crate) fn position(&self) -> u64 {
+        self.bar.position()
+    }
+
+    /// Does something that prints, with the bar out of the way.
+    pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
