@@ -1,0 +1,98 @@
+//! Running the program and looking at what it said and left.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use relume_media::photo::SaveOptions;
+use relume_media::{Image, Photo, Size};
+use serde_json::Value;
+
+/// What a run of the program came to.
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) out: Vec<u8>,
+    pub(crate) words: String,
+}
+
+impl Outcome {
+    /// Standard output, one JSON value a line.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let text = std::str::from_utf8(&self.out).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Asserts the exit code and that the words name both `cause` parts in one line.
+    #[track_caller]
+    pub(crate) fn assert_one_error(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, code, "{}", self.words);
+        let errors: Vec<_> =
+            self.words.lines().filter(|line| line.starts_with("relume: ")).collect();
+        assert_eq!(errors.len(), 1, "{}", self.words);
+        for part in parts {
+            assert!(errors[0].contains(part), "{:?} lacks {part:?}", errors[0]);
+        }
+        assert!(!self.words.contains("panicked"), "{}", self.words);
+    }
+}
+
+/// Runs the program with arguments, in `folder`.
+pub(crate) fn relume(folder: &Path, arguments: &[&str]) -> Outcome {
+    relume_fed(folder, arguments, Vec::new())
+}
+
+/// Runs the program with arguments and bytes on its stdin.
+pub(crate) fn relume_fed(folder: &Path, arguments: &[&str], stdin: Vec<u8>) -> Outcome {
+    let output = Command::cargo_bin("relume")
+        .unwrap()
+        .current_dir(folder)
+        .args(arguments)
+        .write_stdin(stdin)
+        .output()
+        .unwrap();
+    Outcome {
+        code: output.status.code().unwrap_or(-1),
+        out: output.stdout,
+        words: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A temporary folder.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Writes a small picture with edges and shades, making folders as needed.
+pub(crate) fn picture(path: &Path) -> PathBuf {
+    let image = Image::from_fn(Size::new(48, 40), |x, y| {
+        let step = if (x / 8 + y / 8) % 2 == 0 { 0.55 } else { 0.35 };
+        [step, step * 0.9 + x as f32 / 480.0, y as f32 / 80.0 + 0.2]
+    });
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    Photo::from_image(image).save(path, &SaveOptions::default()).unwrap();
+    path.to_owned()
+}
+
+/// Every file below a folder with its bytes, sorted.
+pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(inner) = open.pop() {
+        for entry in fs::read_dir(inner).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+                found.push((name, fs::read(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The names alone.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    files(folder).into_iter().map(|(name, _)| name).collect()
+}
