@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use relume_kernels::{
-    Activation, Blocked, Epilogue, Isa, PackedConv, Padding, current_isa, force_isa,
+    Activation, Blocked, Epilogue, Isa, Method, PackedConv, Padding, current_isa, force_isa,
 };
 
 /// Seconds of the fastest of many runs.
@@ -27,26 +27,27 @@ fn best_of(mut run: impl FnMut()) -> f64 {
 fn show(c_in: usize, c_out: usize, size: usize, kernel: usize, stride: usize, padding: usize) {
     let fill = |len: usize| -> Vec<f32> { (0..len).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect() };
     let area = kernel * kernel;
-    let conv = PackedConv::new(
-        c_in,
-        c_out,
-        kernel,
-        stride,
-        &fill(c_out * c_in * area),
-        Some(&fill(c_out)),
-    );
+    let (weight, bias) = (fill(c_out * c_in * area), fill(c_out));
     let x = Blocked::from_planar(&fill(c_in * size * size), c_in, size, size);
-    let padding = Padding::all(padding);
     let mut out = Blocked::default();
     let epilogue = Epilogue { activation: Activation::Relu, residual: None };
-    let seconds = best_of(|| conv.run(&x, &mut out, padding, &epilogue));
-    let macs = (out.height() * out.width() * c_out * c_in * area) as f64;
-    println!(
-        "{c_in:>3} -> {c_out:>3} @ {size:>3}  k{kernel} s{stride} p{}  {:8.3} ms {:7.1} GMAC/s",
-        padding.top,
-        seconds * 1e3,
-        macs / seconds / 1e9
-    );
+    for method in [Method::Direct, Method::Winograd] {
+        if method == Method::Winograd && (kernel, stride) != (3, 1) {
+            continue;
+        }
+        let window = (kernel, stride);
+        let conv = PackedConv::with_method(method, (c_in, c_out), window, &weight, Some(&bias));
+        let run = || conv.run(&x, &mut out, Padding::all(padding), &epilogue);
+        let seconds = best_of(run);
+        let macs = (out.height() * out.width() * c_out * c_in * area) as f64;
+        println!(
+            "{c_in:>3} -> {c_out:>3} @ {size:>3}  k{kernel} s{stride} p{padding}  {:8} {:8.3} ms \
+             {:6.1} GMAC/s",
+            format!("{method:?}"),
+            seconds * 1e3,
+            macs / seconds / 1e9
+        );
+    }
 }
 
 fn main() {

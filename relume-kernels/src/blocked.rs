@@ -8,6 +8,8 @@ mod kernel;
 mod packed;
 mod strip;
 mod tensor;
+mod transform;
+mod winograd;
 
-pub use packed::{Activation, Epilogue, PackedConv, Padding};
+pub use packed::{Activation, Epilogue, Method, PackedConv, Padding};
 pub use tensor::{BLOCK, Blocked};

@@ -22,6 +22,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn slope(self, by: Self) -> Self;
     /// `self + other`
     unsafe fn add(self, other: Self) -> Self;
+    /// `self - other`
+    unsafe fn sub(self, other: Self) -> Self;
     /// The sums over the lanes of four vectors.
     unsafe fn sums(four: [Self; 4]) -> [f32; 4];
 }
@@ -74,6 +76,11 @@ impl Lanes for Plain {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         std::array::from_fn(|i| self[i] + other[i])
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] - other[i])
     }
 
     #[inline(always)]
@@ -134,6 +141,12 @@ pub(crate) mod x86 {
         unsafe fn add(self, other: Self) -> Self {
             // SAFETY: the caller vouches for AVX and FMA.
             unsafe { _mm256_add_ps(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            // SAFETY: the caller vouches for AVX and FMA.
+            unsafe { _mm256_sub_ps(self, other) }
         }
 
         #[inline(always)]
@@ -216,6 +229,12 @@ pub(crate) mod x86 {
         unsafe fn add(self, other: Self) -> Self {
             // SAFETY: the caller vouches for AVX-512F.
             unsafe { _mm512_add_ps(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            // SAFETY: the caller vouches for AVX-512F.
+            unsafe { _mm512_sub_ps(self, other) }
         }
 
         #[inline(always)]

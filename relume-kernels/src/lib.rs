@@ -17,6 +17,6 @@ mod isa;
 mod lanes;
 mod micro;
 
-pub use blocked::{Activation, BLOCK, Blocked, Epilogue, PackedConv, Padding};
+pub use blocked::{Activation, BLOCK, Blocked, Epilogue, Method, PackedConv, Padding};
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use isa::{Isa, available, best_isa, current_isa, force_isa};

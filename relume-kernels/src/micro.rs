@@ -4,7 +4,9 @@
 //! shift `offsets[k]` into the source, and the pixels of one vector lie behind each other, or in
 //! two halves, from a start of their own.
 
-use crate::isa::{Isa, current_isa};
+#[cfg(target_arch = "x86_64")]
+use crate::isa::Isa;
+use crate::isa::current_isa;
 use crate::lanes::{Lanes, Plain};
 
 /// Most vectors of pixels one [`Tile`] may have.

@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
-use relume_kernels::{Activation, Blocked, Epilogue, PackedConv, Padding, available, force_isa};
+use relume_kernels::{
+    Activation, Blocked, Epilogue, Method, PackedConv, Padding, available, force_isa,
+};
 
 /// The instruction set is a setting of the process: tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -71,7 +73,7 @@ fn error(got: &[f32], expected: &[f64]) -> f64 {
 
 /// Runs one shape with activation number `kind`, with or without residual, on every instruction
 /// set; returns the largest error.
-fn check(s: &Shape, kind: usize, with_residual: bool, random: &mut Random) -> f64 {
+fn check(method: Method, s: &Shape, kind: usize, with_residual: bool, random: &mut Random) -> f64 {
     let x = random.numbers(s.c_in * s.height * s.width);
     let weight = random.numbers(s.c_out * s.c_in * s.kernel * s.kernel);
     let bias = random.numbers(s.c_out);
@@ -85,7 +87,8 @@ fn check(s: &Shape, kind: usize, with_residual: bool, random: &mut Random) -> f6
     let mut worst = 0.0_f64;
     for isa in available() {
         force_isa(Some(isa));
-        let conv = PackedConv::new(s.c_in, s.c_out, s.kernel, s.stride, &weight, Some(&bias));
+        let window = (s.kernel, s.stride);
+        let conv = PackedConv::with_method(method, (s.c_in, s.c_out), window, &weight, Some(&bias));
         force_isa(None);
         let size = conv.out_size(s.height, s.width, s.padding);
         let plane = size.0 * size.1;
@@ -116,7 +119,8 @@ fn check(s: &Shape, kind: usize, with_residual: bool, random: &mut Random) -> f6
         let mut planes = vec![f32::NAN; s.c_out * plane];
         out.to_planar(&mut planes);
         let error = error(&planes, &expected);
-        assert!(error <= 2e-5, "{isa:?}: error {error:e} for {s:?}, {activation:?}");
+        let allowed = if method == Method::Direct { 3e-6 } else { 2e-5 };
+        assert!(error <= allowed, "{isa:?}: error {error:e} for {s:?}, {activation:?}");
         let filling = out.data().chunks_exact(16).enumerate().all(|(pixel, lanes)| {
             let first = pixel / plane * 16;
             lanes.iter().enumerate().all(|(i, v)| first + i < s.c_out || *v == 0.0)
@@ -162,7 +166,10 @@ fn network_shapes_match_plain_loops() {
             padding,
         };
         for kind in 0..4 {
-            check(&shape, kind, kind % 2 == 0, &mut random);
+            check(Method::Direct, &shape, kind, kind % 2 == 0, &mut random);
+            if (kernel, stride) == (3, 1) {
+                check(Method::Winograd, &shape, kind, kind % 2 == 0, &mut random);
+            }
         }
     }
 }
@@ -171,7 +178,7 @@ fn network_shapes_match_plain_loops() {
 fn random_shapes_match_plain_loops() {
     let _turn = TURN.lock();
     let mut random = Random(17);
-    let mut worst = 0.0_f64;
+    let mut worst = [0.0_f64; 2];
     for round in 0..300 {
         let kernel = [1, 2, 3, 5, 3][random.below(5)];
         let mut side = || random.below(3);
@@ -189,10 +196,15 @@ fn random_shapes_match_plain_loops() {
         let height = shape.height + padding.top + padding.bottom;
         let width = shape.width + padding.left + padding.right;
         if height.min(width) >= kernel {
-            worst = worst.max(check(&shape, round % 4, round % 3 == 0, &mut random));
+            for (method, worst) in [Method::Direct, Method::Winograd].into_iter().zip(&mut worst) {
+                if method == Method::Direct || (kernel, shape.stride) == (3, 1) {
+                    let error = check(method, &shape, round % 4, round % 3 == 0, &mut random);
+                    *worst = worst.max(error);
+                }
+            }
         }
     }
-    println!("largest error {worst:e}");
+    println!("largest errors, direct and Winograd: {worst:?}");
 }
 
 #[test]

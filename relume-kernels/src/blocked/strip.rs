@@ -23,9 +23,9 @@ pub(super) struct Strip {
     /// Column phases, `min(stride, kernel)`.
     phases: usize,
     /// Numbers in a row of all phases.
-    row: usize,
+    pub(super) row: usize,
     /// Numbers in one block of channels.
-    block: usize,
+    pub(super) block: usize,
 }
 
 impl Strip {
@@ -46,6 +46,15 @@ impl Strip {
         let source_rows = if in_place { x.height() } else { (rows - 1) * stride + kernel };
         let block = source_rows * row;
         Self { kernel, stride, padding, rows, in_place, pitch, phases, row, block }
+    }
+
+    /// A strip for a 3x3 kernel with `columns` by `rows` outputs, which may reach past the padded
+    /// picture's: what they read there is zero.
+    pub(super) fn tiled(padding: Padding, columns: usize, rows: usize) -> Self {
+        let pitch = columns + 2;
+        let row = pitch * BLOCK;
+        let block = (rows + 2) * row;
+        Self { kernel: 3, stride: 1, padding, rows, in_place: false, pitch, phases: 1, row, block }
     }
 
     /// Numbers in a strip.

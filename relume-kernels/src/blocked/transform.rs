@@ -1,0 +1,207 @@
+//! The transforms of Winograd's F(4x4, 3x3): six by six pixels in, four by four out, with the
+//! points 0, 1, -1, 2, -2 and infinity.
+
+use super::tensor::BLOCK;
+use crate::isa::Isa;
+use crate::lanes::{Lanes, Plain};
+
+/// Pixels along a side of what a tile reads.
+pub(super) const READ: usize = 6;
+/// Pixels along a side of what a tile writes.
+pub(super) const WRITE: usize = 4;
+
+/// One block of input channels of one tile.
+pub(super) struct InputTile {
+    /// Top left pixel.
+    pub(super) source: *const f32,
+    /// Numbers between two rows of pixels.
+    pub(super) row: usize,
+    /// Where the first of the 36 transformed pixels goes.
+    pub(super) out: *mut f32,
+    /// Numbers between two of them.
+    pub(super) step: usize,
+}
+
+/// One block of output channels of one tile.
+pub(super) struct OutputTile {
+    /// The first of the 36 transformed pixels.
+    pub(super) source: *const f32,
+    /// Numbers between two of them.
+    pub(super) step: usize,
+    /// `[BLOCK]`
+    pub(super) bias: *const f32,
+    /// `[BLOCK]`, what negative sums are multiplied by; null for no activation.
+    pub(super) slopes: *const f32,
+    /// As `out`; null for none.
+    pub(super) residual: *const f32,
+    /// Top left pixel.
+    pub(super) out: *mut f32,
+    /// Numbers between two rows of pixels.
+    pub(super) row: usize,
+    /// Rows and columns to write; the others lie outside.
+    pub(super) size: (usize, usize),
+}
+
+/// Both transforms for one instruction set.
+pub(super) struct Transforms {
+    input: unsafe fn(&InputTile),
+    output: unsafe fn(&OutputTile),
+}
+
+impl Transforms {
+    /// # Safety
+    /// Six rows of six pixels of the source and 36 transformed pixels must be in bounds.
+    pub(super) unsafe fn input(&self, tile: &InputTile) {
+        // SAFETY: the caller's; `new` is only asked for sets the processor has.
+        unsafe { (self.input)(tile) }
+    }
+
+    /// # Safety
+    /// 36 transformed pixels, and `size` pixels of output and residual, must be in bounds, and
+    /// nothing else may use what is written.
+    pub(super) unsafe fn output(&self, tile: &OutputTile) {
+        // SAFETY: the caller's; `new` is only asked for sets the processor has.
+        unsafe { (self.output)(tile) }
+    }
+
+    /// The transforms for an instruction set the processor has.
+    pub(super) fn new(isa: Isa) -> &'static Self {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => &AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => &AVX2,
+            _ => &PLAIN,
+        }
+    }
+}
+
+/// The input transform along one axis.
+///
+/// # Safety
+/// The processor must be able to run `L`.
+#[inline(always)]
+unsafe fn read_axis<L: Lanes>(d: [L; READ]) -> [L; READ] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (two, four, five) = (L::splat(2.0), L::splat(4.0), L::splat(-5.0));
+        let (minus_two, minus_four) = (L::splat(-2.0), L::splat(-4.0));
+        let even = d[2].multiply_add(minus_four, d[4]); // d4 - 4 d2
+        let odd = d[1].multiply_add(minus_four, d[3]); // d3 - 4 d1
+        let far_even = d[4].sub(d[2]);
+        let far_odd = d[3].sub(d[1]);
+        [
+            d[0].multiply_add(four, d[2].multiply_add(five, d[4])),
+            even.add(odd),
+            even.sub(odd),
+            far_odd.multiply_add(two, far_even),
+            far_odd.multiply_add(minus_two, far_even),
+            d[1].multiply_add(four, d[3].multiply_add(five, d[5])),
+        ]
+    }
+}
+
+/// The output transform along one axis.
+///
+/// # Safety
+/// The processor must be able to run `L`.
+#[inline(always)]
+unsafe fn write_axis<L: Lanes>(m: [L; READ]) -> [L; WRITE] {
+    // SAFETY: the caller's.
+    unsafe {
+        let (two, four, eight) = (L::splat(2.0), L::splat(4.0), L::splat(8.0));
+        let (near, near_odd) = (m[1].add(m[2]), m[1].sub(m[2]));
+        let (far, far_odd) = (m[3].add(m[4]), m[3].sub(m[4]));
+        [
+            m[0].add(near).add(far),
+            far_odd.multiply_add(two, near_odd),
+            far.multiply_add(four, near),
+            far_odd.multiply_add(eight, near_odd).add(m[5]),
+        ]
+    }
+}
+
+#[inline(always)]
+fn turned<L: Lanes, const N: usize>(columns: [[L; N]; READ]) -> [[L; READ]; N] {
+    std::array::from_fn(|y| std::array::from_fn(|x| columns[x][y]))
+}
+
+/// # Safety
+/// As [`Transforms::input`], on a processor that can run `L`.
+#[inline(always)]
+unsafe fn input<L: Lanes>(t: &InputTile) {
+    // SAFETY: the caller vouches for all pixels.
+    unsafe {
+        for lane in (0..BLOCK).step_by(L::LANES) {
+            let source = t.source.add(lane);
+            let mut half = [[L::splat(0.0); READ]; READ];
+            for (x, column) in half.iter_mut().enumerate() {
+                let pixels = std::array::from_fn(|y| L::load(source.add(y * t.row + x * BLOCK)));
+                *column = read_axis(pixels);
+            }
+            for (y, row) in turned(half).into_iter().enumerate() {
+                let row = read_axis(row);
+                for (x, value) in row.into_iter().enumerate() {
+                    value.store(t.out.add(lane + (y * READ + x) * t.step));
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Transforms::output`], on a processor that can run `L`.
+#[inline(always)]
+unsafe fn output<L: Lanes>(t: &OutputTile) {
+    // SAFETY: the caller vouches for all pixels.
+    unsafe {
+        for lane in (0..BLOCK).step_by(L::LANES) {
+            let source = t.source.add(lane);
+            let bias = L::load(t.bias.add(lane));
+            let mut half = [[L::splat(0.0); WRITE]; READ];
+            for (x, column) in half.iter_mut().enumerate() {
+                let from = |y: usize| L::load(source.add((y * READ + x) * t.step));
+                *column = write_axis(std::array::from_fn(from));
+            }
+            for (y, row) in turned(half).into_iter().enumerate().take(t.size.0) {
+                let row = write_axis(row);
+                for (x, value) in row.into_iter().enumerate().take(t.size.1) {
+                    let shift = lane + y * t.row + x * BLOCK;
+                    let mut sum = value.add(bias);
+                    if !t.slopes.is_null() {
+                        sum = sum.slope(L::load(t.slopes.add(lane)));
+                    }
+                    if !t.residual.is_null() {
+                        sum = sum.add(L::load(t.residual.add(shift)));
+                    }
+                    sum.store(t.out.add(shift));
+                }
+            }
+        }
+    }
+}
+
+/// Writes the table of one instruction set: vector type, features.
+macro_rules! transforms {
+    ($name:ident, $lanes:ty $(, $feature:literal)?) => {
+        static $name: Transforms = {
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn run_input(t: &InputTile) {
+                // SAFETY: the feature is on in here; the addresses are the caller's.
+                unsafe { input::<$lanes>(t) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn run_output(t: &OutputTile) {
+                // SAFETY: the feature is on in here; the addresses are the caller's.
+                unsafe { output::<$lanes>(t) }
+            }
+            Transforms { input: run_input, output: run_output }
+        };
+    };
+}
+
+transforms!(PLAIN, Plain);
+#[cfg(target_arch = "x86_64")]
+transforms!(AVX2, std::arch::x86_64::__m256, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+transforms!(AVX512, std::arch::x86_64::__m512, "avx512f,avx2,fma");
