@@ -1,0 +1,301 @@
+//! One walk over every layer: reference = cpu = burn, and burn's gradients = finite differences.
+
+use std::collections::BTreeMap;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use relume_nn::cpu::{Network, Picture};
+use relume_nn::{
+    Conv, Extent, Feeds, Graph, GraphBuilder, Layer, NodeId, Pointwise, Tensor, Weights, reference,
+};
+
+/// A graph around one layer: `x` `[n, 4, h, w]` and `scalars` `[n, 8, 1, 1]` in, `y` out, at the
+/// resolution of the picture.
+struct Case {
+    name: &'static str,
+    build: fn(&mut GraphBuilder, NodeId, NodeId) -> NodeId,
+}
+
+fn conv(g: &mut GraphBuilder, x: NodeId, conv: Conv) -> NodeId {
+    g.conv("layer", x, conv)
+}
+
+fn pointwise(g: &mut GraphBuilder, x: NodeId, f: Pointwise) -> NodeId {
+    g.layer("layer", Layer::Pointwise(f), &[x])
+}
+
+/// Brings a smaller result back to the picture's resolution.
+fn enlarge(g: &mut GraphBuilder, x: NodeId, r: usize) -> NodeId {
+    g.layer("back", Layer::Enlarge(r), &[x])
+}
+
+const CASES: &[Case] = &[
+    Case { name: "conv 3", build: |g, x, _| conv(g, x, Conv::new(4, 20, 3)) },
+    Case { name: "conv 1", build: |g, x, _| conv(g, x, Conv::new(4, 5, 1)) },
+    Case { name: "conv 5 dilated", build: |g, x, _| conv(g, x, Conv::new(4, 6, 5).dilation(2)) },
+    Case { name: "depthwise", build: |g, x, _| conv(g, x, Conv::new(4, 4, 3).groups(4)) },
+    Case { name: "grouped", build: |g, x, _| conv(g, x, Conv::new(4, 6, 3).groups(2)) },
+    Case {
+        name: "conv 2 stride 2",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 7, 2).stride(2, 0));
+            enlarge(g, y, 2)
+        },
+    },
+    Case {
+        name: "conv 3 stride 2",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 7, 3).stride(2, 1));
+            enlarge(g, y, 2)
+        },
+    },
+    Case { name: "relu", build: |g, x, _| pointwise(g, x, Pointwise::Relu) },
+    Case { name: "leaky", build: |g, x, _| pointwise(g, x, Pointwise::LeakyRelu(0.1)) },
+    Case { name: "sigmoid", build: |g, x, _| pointwise(g, x, Pointwise::Sigmoid) },
+    Case { name: "tanh", build: |g, x, _| pointwise(g, x, Pointwise::Tanh) },
+    Case { name: "clamp", build: |g, x, _| pointwise(g, x, Pointwise::Clamp(-0.5, 0.7)) },
+    Case {
+        name: "log2",
+        build: |g, x, _| {
+            let positive = g.layer("positive", Layer::Pointwise(Pointwise::Sigmoid), &[x]);
+            pointwise(g, positive, Pointwise::Log2)
+        },
+    },
+    Case { name: "prelu", build: |g, x, _| g.layer("layer", Layer::Prelu, &[x]) },
+    Case {
+        name: "layer norm",
+        build: |g, x, _| g.layer("layer", Layer::LayerNorm { epsilon: 1e-3 }, &[x]),
+    },
+    Case {
+        name: "add, fused with a convolution and its activation",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 4, 3));
+            let y = g.pointwise(y, Pointwise::LeakyRelu(0.1));
+            g.layer("sum", Layer::Add, &[x, y])
+        },
+    },
+    Case {
+        name: "prelu and add, fused, read twice later",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 4, 3));
+            let y = g.layer("slopes", Layer::Prelu, &[y]);
+            let y = g.layer("sum", Layer::Add, &[y, x]);
+            let z = g.conv("next", y, Conv::new(4, 4, 3));
+            g.layer("both", Layer::Multiply, &[y, z])
+        },
+    },
+    Case { name: "multiply", build: |g, x, _| g.layer("layer", Layer::Multiply, &[x, x]) },
+    Case {
+        name: "multiply by scalars",
+        build: |g, x, s| {
+            let s = g.layer("some", Layer::Slice { from: 1, to: 5 }, &[s]);
+            g.layer("layer", Layer::Multiply, &[x, s])
+        },
+    },
+    Case { name: "modulate", build: |g, x, s| g.layer("layer", Layer::Modulate, &[x, s]) },
+    Case {
+        name: "concat and slice",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 17, 3));
+            let all = g.layer("all", Layer::Concat, &[x, y]);
+            g.layer("some", Layer::Slice { from: 2, to: 19 }, &[all])
+        },
+    },
+    Case {
+        name: "unshuffle and shuffle",
+        build: |g, x, _| {
+            let y = g.layer("down", Layer::PixelUnshuffle(2), &[x]);
+            let y = conv(g, y, Conv::new(16, 24, 3));
+            g.layer("up", Layer::PixelShuffle(2), &[y])
+        },
+    },
+    Case { name: "enlarge", build: |g, x, _| {
+        let y = conv(g, x, Conv::new(4, 4, 4).stride(4, 0));
+        enlarge(g, y, 4)
+    } },
+    Case {
+        name: "global pool",
+        build: |g, x, _| {
+            let mean = g.layer("mean", Layer::GlobalPool, &[x]);
+            g.layer("layer", Layer::Multiply, &[x, mean])
+        },
+    },
+    Case {
+        name: "relight",
+        build: |g, x, s| {
+            let light = g.layer("light", Layer::Pointwise(Pointwise::Sigmoid), &[x]);
+            let s = g.layer("told", Layer::Slice { from: 6, to: 8 }, &[s]);
+            g.layer("layer", Layer::Relight, &[light, s])
+        },
+    },
+];
+
+fn graph(case: &Case) -> Graph {
+    let mut g = GraphBuilder::new(case.name);
+    let x = g.input("x", 4, Extent::PICTURE);
+    let scalars = g.input("scalars", 8, Extent::SCALAR);
+    let y = (case.build)(&mut g, x, scalars);
+    g.output("y", y);
+    g.finish().unwrap()
+}
+
+/// Random weights without the zeros and ones that training starts from.
+fn weights(graph: &Graph, rng: &mut ChaCha8Rng) -> Weights {
+    let mut weights = Weights::initial(graph, 7);
+    for (_, array) in weights.iter_mut() {
+        array.values.iter_mut().for_each(|v| *v += rng.random_range(-0.3..0.3));
+    }
+    weights
+}
+
+fn feeds(rng: &mut ChaCha8Rng, n: usize, height: usize, width: usize) -> Feeds {
+    let x = Tensor::from_fn([n, 4, height, width], |_, _, _, _| rng.random_range(-1.5..1.5));
+    let scalars = Tensor::from_fn([n, 8, 1, 1], |_, c, _, _| match c {
+        6 => rng.random_range(1.0..6.0),
+        7 => rng.random_range(1.0..3.0),
+        _ => rng.random_range(-1.0..1.0),
+    });
+    Feeds::from([("x".into(), x), ("scalars".into(), scalars)])
+}
+
+#[test]
+fn cpu_computes_what_the_reference_computes_for_any_tile() {
+    for (index, case) in CASES.iter().enumerate() {
+        let graph = graph(case);
+        let mut rng = ChaCha8Rng::seed_from_u64(index as u64);
+        let weights = weights(&graph, &mut rng);
+        let (height, width) = (24, 20);
+        let feeds = feeds(&mut rng, 1, height, width);
+        let truth = reference::run(&graph, &weights, &feeds, &["y"]).unwrap().remove("y").unwrap();
+        let network = Network::new(graph, weights).unwrap();
+        for tile in [4, 8, 12, 64] {
+            let picture = Picture { name: "x", height, width, values: &feeds["x"].values };
+            let out = network.run_picture(picture, &feeds, "y", tile, &|_| Ok(())).unwrap();
+            let worst = Tensor::new(truth.shape, out).max_difference(&truth);
+            assert!(worst < 2e-5, "{}, tile {tile}: off by {worst}", case.name);
+        }
+    }
+}
+
+#[test]
+fn a_missing_feed_is_named() {
+    let graph = graph(&CASES[0]);
+    let weights = Weights::initial(&graph, 1);
+    let error = reference::run(&graph, &weights, &Feeds::new(), &["y"]).unwrap_err();
+    assert!(error.to_string().contains("needs the input x"), "{error}");
+    let error = reference::run(&graph, &weights, &Feeds::new(), &["z"]).unwrap_err();
+    assert!(error.to_string().contains("no output z"), "{error}");
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_with_a_report() {
+    let graph = graph(&CASES[0]);
+    let mut weights = Weights::default();
+    let whole = Weights::initial(&graph, 1);
+    weights.insert("layers.weight", whole.get("layer.weight").unwrap().clone());
+    weights.insert("layer.bias", relume_nn::Array { shape: vec![3], values: vec![0.0; 3] });
+    let report = weights.report(&graph);
+    assert_eq!(report.missing.len(), 1);
+    assert_eq!(report.unused, ["layers.weight"]);
+    assert_eq!(report.misshapen, [("layer.bias".to_owned(), vec![20], vec![3])]);
+    assert!(weights.check(&graph).is_err());
+}
+
+#[test]
+fn weights_survive_a_file() {
+    use relume_nn::weights::Precision;
+    let graph = graph(&CASES[0]);
+    let mut weights = Weights::initial(&graph, 3);
+    weights.metadata = BTreeMap::from([("relume.seed".to_owned(), "3".to_owned())]);
+    let exact = weights.to_safetensors(Precision::F32).unwrap();
+    assert_eq!(Weights::from_safetensors(&exact).unwrap(), weights);
+    let half = Weights::from_safetensors(&weights.to_safetensors(Precision::F16).unwrap()).unwrap();
+    assert!(half.report(&graph).is_exact());
+    let (a, b) = (half.get("layer.weight").unwrap(), weights.get("layer.weight").unwrap());
+    assert!(a.values.iter().zip(&b.values).all(|(a, b)| (a - b).abs() <= b.abs() * 1e-3 + 1e-6));
+    assert!(Weights::from_safetensors(&exact[..exact.len() / 2]).is_err());
+}
+
+#[cfg(feature = "burn")]
+mod on_burn {
+    use super::*;
+    use burn::tensor::Device;
+    use relume_nn::burn::{Parameters, download, run, upload};
+
+    #[test]
+    fn burn_computes_what_the_reference_computes() {
+        for (index, case) in CASES.iter().enumerate() {
+            let graph = graph(case);
+            let mut rng = ChaCha8Rng::seed_from_u64(index as u64);
+            let weights = weights(&graph, &mut rng);
+            let feeds = feeds(&mut rng, 2, 16, 12);
+            let truth = reference::run(&graph, &weights, &feeds, &["y"]).unwrap();
+            let device = Device::flex();
+            let parameters = Parameters::new(&weights, &device, false);
+            let there = feeds.iter().map(|(k, t)| (k.clone(), upload(t, &device))).collect();
+            let out = run(&graph, &parameters, &there, &["y"]).unwrap().remove("y").unwrap();
+            let worst = download(out).unwrap().max_difference(&truth["y"]);
+            assert!(worst < 2e-5, "{}: off by {worst}", case.name);
+        }
+    }
+
+    /// Sum of the outputs times fixed random weights, in `f64`.
+    fn objective(graph: &Graph, weights: &Weights, feeds: &Feeds, mix: &[f32]) -> f64 {
+        let out = reference::run(graph, weights, feeds, &["y"]).unwrap();
+        out["y"].values.iter().zip(mix).map(|(&y, &m)| f64::from(y) * f64::from(m)).sum()
+    }
+
+    #[test]
+    fn burn_gradients_are_finite_differences() {
+        for (index, case) in CASES.iter().enumerate() {
+            let graph = graph(case);
+            let mut rng = ChaCha8Rng::seed_from_u64(100 + index as u64);
+            let weights = weights(&graph, &mut rng);
+            let feeds = feeds(&mut rng, 2, 8, 8);
+            let device = Device::flex().autodiff();
+            let parameters = Parameters::new(&weights, &device, true);
+            let x = upload(&feeds["x"], &device).require_grad();
+            let scalars = upload(&feeds["scalars"], &device);
+            let there =
+                BTreeMap::from([("x".to_owned(), x.clone()), ("scalars".to_owned(), scalars)]);
+            let out = run(&graph, &parameters, &there, &["y"]).unwrap().remove("y").unwrap();
+            let count = out.dims().iter().product();
+            let mix: Vec<f32> = (0..count).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let mixed = upload(&Tensor::new(out.dims(), mix.clone()), &device);
+            let gradients = (out * mixed).sum().backward();
+            let close = |analytic: f32, numeric: f64, what: &str| {
+                let scale = 1.0 + numeric.abs();
+                assert!(
+                    (f64::from(analytic) - numeric).abs() < 2e-2 * scale,
+                    "{} {what}: {analytic} against {numeric}",
+                    case.name
+                );
+            };
+            let step = 2e-3_f32;
+            for (key, array) in weights.iter() {
+                let found = parameters.get(key).unwrap().grad(&gradients).unwrap();
+                let found = found.into_data().try_to_vec::<f32>().unwrap();
+                for i in (0..array.values.len()).step_by(1 + array.values.len() / 6) {
+                    let moved = |by: f32| {
+                        let mut moved = weights.clone();
+                        let slot = moved.iter_mut().find(|(k, _)| *k == key).unwrap().1;
+                        slot.values[i] += by;
+                        objective(&graph, &moved, &feeds, &mix)
+                    };
+                    let numeric = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
+                    close(found[i], numeric, key);
+                }
+            }
+            let found = x.grad(&gradients).unwrap().into_data().try_to_vec::<f32>().unwrap();
+            for i in (0..found.len()).step_by(1 + found.len() / 8) {
+                let moved = |by: f32| {
+                    let mut moved = feeds.clone();
+                    moved.get_mut("x").unwrap().values[i] += by;
+                    objective(&graph, &weights, &moved, &mix)
+                };
+                let numeric = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
+                close(found[i], numeric, "input");
+            }
+        }
+    }
+}
