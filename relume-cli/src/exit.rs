@@ -74,6 +74,21 @@ impl From<relume_media::Error> for Failure {
     }
 }
 
+impl From<relume::Error> for Failure {
+    fn from(error: relume::Error) -> Self {
+        use relume::ErrorKind as Kind;
+        let code = match error.kind() {
+            Kind::Input => Code::Input,
+            Kind::Output => Code::Output,
+            Kind::Model => Code::Model,
+            Kind::Parameter => Code::Usage,
+            Kind::Cancelled => return Self::interrupted(),
+            _ => Code::Machine,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

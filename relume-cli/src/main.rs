@@ -76,7 +76,7 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Inspect(args) => commands::inspect::run(&args, quiet),
         Command::Degrade(args) => commands::degrade::run(&args, quiet),
         Command::Score(args) => commands::score::run(&args, quiet),
-        Command::Train(args) => commands::train::run(&args),
+        Command::Train(args) => commands::train::run(&args, quiet),
         Command::Models(args) => commands::models::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     }

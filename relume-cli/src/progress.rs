@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use relume_media::{Progress, Size};
+use relume_media::Progress;
 
 use crate::exit::{Code, Failure};
 
@@ -25,15 +25,15 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// One bar for all inputs, weighed by their pixels.
+/// One bar for all inputs, weighed by their size (pixels, or whatever the caller counts).
 pub(crate) struct Meter {
     bar: ProgressBar,
 }
 
 impl Meter {
-    /// A bar for `pixels` pixels in all; invisible when stderr is no terminal or `hidden`.
-    pub(crate) fn new(pixels: u64, hidden: bool) -> Self {
-        let bar = ProgressBar::new(pixels.max(1));
+    /// A bar for `total` in all; invisible when stderr is no terminal or `hidden`.
+    pub(crate) fn new(total: u64, hidden: bool) -> Self {
+        let bar = ProgressBar::new(total.max(1));
         let target =
             if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         bar.set_draw_target(target);
@@ -49,20 +49,20 @@ impl Meter {
     }
 
     /// Progress within an input of `size`, which a Ctrl-C cancels.
-    pub(crate) fn within(&self, size: Size) -> Progress<'_> {
-        let (start, pixels) = (self.bar.position(), size.pixels() as f64);
+    pub(crate) fn within(&self, size: u64) -> Progress<'_> {
+        let start = self.bar.position();
         Progress::new(move |share| {
-            self.bar.set_position(start + (f64::from(share) * pixels) as u64);
+            self.bar.set_position(start + (f64::from(share) * size as f64) as u64);
         })
         .cancel_on(&INTERRUPTED)
     }
 
     /// The input that began at `start` is done, whatever came of it.
-    pub(crate) fn finish(&self, start: u64, size: Size) {
-        self.bar.set_position(start + size.pixels() as u64);
+    pub(crate) fn finish(&self, start: u64, size: u64) {
+        self.bar.set_position(start + size);
     }
 
-    /// Pixels done so far.
+    /// What is done so far.
     pub(crate) fn position(&self) -> u64 {
         self.bar.position()
     }

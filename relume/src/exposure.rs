@@ -35,8 +35,9 @@ impl Thumbnail {
             .flat_map(grid)
             .map(|(x, y)| image.get(x, y).map(|v| v.max(0.0)))
             .collect();
-        let mut brightest: Vec<f32> =
-            (0..side.pixels()).map(|i| (0..3).fold(0.0, |m, c| image.channel(c)[i].max(m))).collect();
+        let mut brightest: Vec<f32> = (0..side.pixels())
+            .map(|i| (0..3).fold(0.0, |m, c| image.channel(c)[i].max(m)))
+            .collect();
         brightest.sort_by(f32::total_cmp);
         let index = ((1.0 - BURNT_SHARE) * (brightest.len() - 1) as f32) as usize;
         Self { bright_end: brightest[index], image, samples }

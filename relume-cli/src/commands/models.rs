@@ -1,7 +1,10 @@
 //! `relume models`: which networks there are, and their figures.
 
 use clap::Subcommand;
+use relume::models::{MODELS, ModelCard, find};
+use serde_json::{Value, json};
 
+use crate::console::Console;
 use crate::exit::{Code, Failure};
 
 /// List the models, or show one
@@ -23,7 +26,7 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Show a model's figures: size, cost, reach, origin and licence
+    /// Show a model's figures: parameters, cost, reach, origin
     Show {
         /// Name of the model
         name: String,
@@ -36,8 +39,58 @@ enum Action {
 /// Lists or shows.
 pub(crate) fn run(args: &Args) -> Result<Code, Failure> {
     match &args.action {
-        Action::List { json } | Action::Show { json, .. } => {
-            Err(Failure::new(Code::Model, format!("this build carries no models {json}")))
+        Action::List { json } => {
+            let console = Console { json: *json, quiet: false };
+            let width = MODELS.iter().map(|card| card.name.len()).max().unwrap_or(0);
+            for card in MODELS {
+                console.text(&format!("{:width$}  {}", card.name, card.help))?;
+                console.record("model", &about(card))?;
+            }
         }
+        Action::Show { name, json } => show(find(name)?, Console { json: *json, quiet: false })?,
     }
+    Ok(Code::Done)
+}
+
+/// What the card itself says.
+fn about(card: &ModelCard) -> Value {
+    json!({
+        "name": card.name,
+        "help": card.help,
+        "source": card.source,
+        "embedded_bytes": card.weights.map(<[u8]>::len),
+    })
+}
+
+fn show(card: &ModelCard, console: Console) -> Result<(), Failure> {
+    let facts = card.facts()?;
+    let mut record = about(card);
+    record["facts"] = json!(facts);
+    console.record("model", &record)?;
+    let weights = match card.weights {
+        Some(bytes) => format!("{:.1} MB, in this program", bytes.len() as f64 / 1e6),
+        None => "not in this program; give a file with --model FILE".to_owned(),
+    };
+    let reach = format!(
+        "one pixel sees {0}×{0}; tiles read {1} pixels beyond their edge",
+        facts.receptive_field, facts.halo
+    );
+    let cost = format!(
+        "{:.1} GMAC per megapixel, and {:.0} MMAC per picture",
+        facts.gmac_per_megapixel, facts.fixed_mmac
+    );
+    let rows = [
+        ("what for", card.help.to_owned()),
+        ("origin", card.source.to_owned()),
+        ("parameters", format!("{:.2} million", facts.parameters as f64 / 1e6)),
+        ("cost", cost),
+        ("reach", reach),
+        ("sides", format!("padded to multiples of {}", facts.multiple)),
+        ("weights", weights),
+    ];
+    console.text(card.name)?;
+    for (what, text) in rows {
+        console.text(&format!("  {what:10}  {text}"))?;
+    }
+    Ok(())
 }

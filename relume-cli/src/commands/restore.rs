@@ -73,6 +73,12 @@ struct Job {
     size: Option<Size>,
 }
 
+impl Job {
+    fn pixels(&self) -> u64 {
+        self.size.map_or(0, |size| size.pixels() as u64)
+    }
+}
+
 #[derive(Serialize)]
 struct Record<'a, T> {
     input: String,
@@ -246,7 +252,7 @@ fn work(
     batch: &mut Batch,
     console: Console,
 ) -> Result<(), Failure> {
-    let pixels = jobs.iter().filter_map(|job| job.size).map(|size| size.pixels() as u64).sum();
+    let pixels = jobs.iter().map(Job::pixels).sum();
     let meter = Meter::new(pixels, console.quiet);
     for (number, job) in jobs.iter().enumerate() {
         if interrupted() {
@@ -263,7 +269,7 @@ fn work(
             }
             Err(failure) => meter.aside(|| batch.failed(&job.input.name(), failure))?,
         }
-        meter.finish(start, job.size.unwrap_or(Size::new(0, 0)));
+        meter.finish(start, job.pixels());
     }
     Ok(())
 }
@@ -277,7 +283,7 @@ fn restore(
 ) -> Result<(), Failure> {
     let start = Instant::now();
     let photo = job.input.load()?;
-    let restored = engine.restore(&photo, &meter.within(photo.size()))?;
+    let restored = engine.restore(&photo, &meter.within(job.pixels()))?;
     let overwrite = if args.existing.overwrite { Overwrite::Always } else { Overwrite::Never };
     let save = SaveOptions { quality: args.quality, overwrite, ..SaveOptions::default() };
     let warnings = match &job.target {
