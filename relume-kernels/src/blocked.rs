@@ -9,7 +9,9 @@ mod packed;
 mod strip;
 mod tensor;
 mod transform;
-mod winograd;
+pub(crate) mod winograd;
 
+pub(crate) use kernel::BlockKernels;
+pub(crate) use packed::groups;
 pub use packed::{Activation, Epilogue, Method, PackedConv, Padding};
 pub use tensor::{BLOCK, Blocked};

@@ -5,12 +5,15 @@
 //! buffer that fits the second-level cache, and runs the kernels of [`crate::micro`] over it. A
 //! kernel tap is a shift into that buffer. With a stride, the buffer holds the `stride * stride`
 //! phases of the picture as planes, so a tap is a plane and a shift.
+//!
+//! Large 3x3 convolutions go through Winograd's transform instead, see [`winograd`].
 
 mod forward;
 mod geometry;
 mod patch;
 mod shape;
 mod weight_gradient;
+mod winograd;
 
 pub use forward::{conv2d, conv2d_input_gradient};
 pub use shape::ConvShape;

@@ -32,10 +32,10 @@ pub(super) struct BlockTile<'a> {
 
 /// The inner loops of one instruction set.
 #[derive(Debug)]
-pub(super) struct BlockKernels {
+pub(crate) struct BlockKernels {
     pub(super) isa: Isa,
     /// Output channels of a wide tile, 16 or 32; a narrow one has 16.
-    pub(super) wide: usize,
+    pub(crate) wide: usize,
     /// Pixels a tile may have, falling, the last 1.
     pub(super) pixels: &'static [usize],
     run: unsafe fn(bool, usize, &BlockTile),
@@ -53,7 +53,7 @@ impl BlockKernels {
     }
 
     /// The kernels of the instruction set in force.
-    pub(super) fn current() -> &'static Self {
+    pub(crate) fn current() -> &'static Self {
         match current_isa() {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => &AVX512,

@@ -262,13 +262,13 @@ fn pack(c_in: usize, c_out: usize, area: usize, weight: &[f32], wide: usize) -> 
 
 /// Output channels that one tile computes.
 #[derive(Clone, Copy)]
-pub(super) struct Group {
-    pub(super) first: usize,
-    pub(super) width: usize,
+pub(crate) struct Group {
+    pub(crate) first: usize,
+    pub(crate) width: usize,
 }
 
 /// All output channels in wide groups and, if need be, a last one of [`BLOCK`].
-pub(super) fn groups(c_out: usize, wide: usize) -> impl Iterator<Item = Group> {
+pub(crate) fn groups(c_out: usize, wide: usize) -> impl Iterator<Item = Group> {
     let filled = c_out.next_multiple_of(BLOCK);
     (0..filled).step_by(wide).map(move |first| Group { first, width: wide.min(filled - first) })
 }

@@ -5,6 +5,9 @@ use crate::aligned::Aligned;
 /// Channels in one block.
 pub const BLOCK: usize = 16;
 
+/// Pixels turned from planes to blocks, or back, at a time: they stay in the first-level cache.
+const PIECE: usize = 64;
+
 /// A picture laid out as `[channels / 16][height][width][16]`, f32, starting on a 64-byte
 /// boundary. The last block is filled up with channels that are zero.
 #[derive(Clone, Default)]
@@ -51,10 +54,14 @@ impl Blocked {
             return;
         }
         for (block, to) in self.data_mut().chunks_exact_mut(plane * BLOCK).enumerate() {
-            let channels = planes.chunks_exact(plane).skip(block * BLOCK).take(BLOCK);
-            for (lane, from) in channels.enumerate() {
-                for (to, from) in to.chunks_exact_mut(BLOCK).zip(from) {
-                    to[lane] = *from;
+            let from = &planes[block * BLOCK * plane..];
+            for (part, to) in to.chunks_mut(PIECE * BLOCK).enumerate() {
+                let channels = from.chunks_exact(plane).take(BLOCK);
+                for (lane, from) in channels.enumerate() {
+                    let from = &from[part * PIECE..];
+                    for (to, from) in to.chunks_exact_mut(BLOCK).zip(from) {
+                        to[lane] = *from;
+                    }
                 }
             }
         }
@@ -70,10 +77,15 @@ impl Blocked {
         if plane == 0 {
             return;
         }
-        for (channel, to) in planes.chunks_exact_mut(plane).enumerate() {
-            let from = &self.data()[channel / BLOCK * plane * BLOCK..][..plane * BLOCK];
-            for (to, from) in to.iter_mut().zip(from.chunks_exact(BLOCK)) {
-                *to = from[channel % BLOCK];
+        for (block, from) in self.data().chunks_exact(plane * BLOCK).enumerate() {
+            let to = &mut planes[block * BLOCK * plane..];
+            for (part, from) in from.chunks(PIECE * BLOCK).enumerate() {
+                for (lane, to) in to.chunks_exact_mut(plane).take(BLOCK).enumerate() {
+                    let to = &mut to[part * PIECE..];
+                    for (to, from) in to.iter_mut().zip(from.chunks_exact(BLOCK)) {
+                        *to = from[lane];
+                    }
+                }
             }
         }
     }

@@ -12,59 +12,64 @@ use super::transform::{InputTile, OutputTile, READ, Transforms, WRITE};
 use crate::aligned::{Aligned, Scratch};
 
 /// Products per tile and pair of channels.
-const POINTS: usize = READ * READ;
+pub(crate) const POINTS: usize = READ * READ;
 /// f32 of transformed input in one group of tiles, about.
 const GROUP_BUDGET: usize = 96 * 1024;
 /// Tiles in a group, at most.
 const MAX_GROUP: usize = 64;
 
-/// The weight transform: a row of three taps becomes six numbers.
-const WEIGHT_TRANSFORM: [[f64; 3]; READ] = [
-    [1.0 / 4.0, 0.0, 0.0],
-    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-    [0.0, 0.0, 1.0],
-];
-
-/// Transforms `weight`, `[c_out, c_in, 3, 3]`, in f64 and packs it: for every group of output
-/// channels `[point][input channel][output channel]`.
+/// Transforms `weight`, `[c_out, c_in, 3, 3]`, in f64 and packs it, group after group of output
+/// channels.
 pub(super) fn pack(c_in: usize, c_out: usize, weight: &[f32], wide: usize) -> Aligned {
     let mut packed = Aligned::zeros(c_out.next_multiple_of(BLOCK) * c_in * POINTS);
-    let to = packed.as_mut_slice();
-    for group in groups(c_out, wide) {
-        for output in group.first..c_out.min(group.first + group.width) {
-            for input in 0..c_in {
-                let taps = &weight[(output * c_in + input) * 9..][..9];
-                let at = group.first * c_in * POINTS + input * group.width + output - group.first;
-                for (point, value) in transformed(taps).into_iter().flatten().enumerate() {
-                    to[at + point * c_in * group.width] = value as f32;
-                }
-            }
-        }
+    let parts = packed.as_mut_slice().chunks_mut((wide * c_in * POINTS).max(1));
+    for (to, group) in parts.zip(groups(c_out, wide)) {
+        pack_group(c_in, c_out, weight, group, to);
     }
     packed
 }
 
+/// Packs the weights of one group of output channels: `[point][input channel][output channel]`.
+pub(crate) fn pack_group(c_in: usize, c_out: usize, weight: &[f32], group: Group, to: &mut [f32]) {
+    for input in 0..c_in {
+        for output in group.first..c_out.min(group.first + group.width) {
+            let taps = &weight[(output * c_in + input) * 9..][..9];
+            let at = input * group.width + output - group.first;
+            for (point, value) in transformed(taps).into_iter().flatten().enumerate() {
+                to[at + point * c_in * group.width] = value as f32;
+            }
+        }
+    }
+}
+
 fn transformed(taps: &[f32]) -> [[f64; READ]; READ] {
-    let half: [[f64; 3]; READ] = WEIGHT_TRANSFORM.map(|row| {
-        std::array::from_fn(|x| (0..3).map(|y| row[y] * f64::from(taps[y * 3 + x])).sum())
-    });
-    half.map(|half| WEIGHT_TRANSFORM.map(|row| (0..3).map(|x| row[x] * half[x]).sum()))
+    let columns: [[f64; READ]; 3] =
+        std::array::from_fn(|x| weight_axis(std::array::from_fn(|y| f64::from(taps[y * 3 + x]))));
+    std::array::from_fn(|y| weight_axis(std::array::from_fn(|x| columns[x][y])))
+}
+
+/// The weight transform along one axis: the polynomial of three taps at the points 0, 1, -1, 2, -2
+/// and infinity, each scaled.
+#[inline(always)]
+fn weight_axis([a, b, c]: [f64; 3]) -> [f64; READ] {
+    let near = (a + c) * (-1.0 / 6.0);
+    let near_odd = b * (-1.0 / 6.0);
+    let far = a * (1.0 / 24.0) + c * (1.0 / 6.0);
+    let far_odd = b * (1.0 / 12.0);
+    [a * 0.25, near + near_odd, near - near_odd, far + far_odd, far - far_odd, c]
 }
 
 /// One run of a convolution.
-pub(super) struct Run<'a> {
-    pub(super) kernels: &'static BlockKernels,
-    pub(super) weights: &'a [f32],
-    pub(super) bias: &'a [f32],
-    pub(super) slopes: Option<&'a [f32]>,
-    pub(super) residual: Option<&'a [f32]>,
-    pub(super) c_in: usize,
-    pub(super) c_out: usize,
+pub(crate) struct Run<'a> {
+    pub(crate) kernels: &'static BlockKernels,
+    pub(crate) weights: &'a [f32],
+    pub(crate) bias: &'a [f32],
+    pub(crate) slopes: Option<&'a [f32]>,
+    pub(crate) residual: Option<&'a [f32]>,
+    pub(crate) c_in: usize,
+    pub(crate) c_out: usize,
     /// Height and width of the output.
-    pub(super) size: (usize, usize),
+    pub(crate) size: (usize, usize),
 }
 
 /// Some tiles, counted along the rows of a strip.
@@ -81,7 +86,7 @@ struct Tiles<'a> {
 }
 
 impl Run<'_> {
-    pub(super) fn run(&self, x: &Blocked, out: &mut Blocked, padding: Padding, s: &mut Scratch) {
+    pub(crate) fn run(&self, x: &Blocked, out: &mut Blocked, padding: Padding, s: &mut Scratch) {
         let (height, width) = self.size;
         let (down, across) = (height.div_ceil(WRITE), width.div_ceil(WRITE));
         let filled = x.blocks() * BLOCK;
