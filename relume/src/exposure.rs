@@ -1,6 +1,8 @@
 //! From a thumbnail to an exposure: how much light a picture lacks to reach a wanted brightness.
 
-use relume_media::{Image, Linear, Size, Srgb, resize};
+use rayon::prelude::*;
+use relume_media::light::decode_srgb;
+use relume_media::{Image, Linear, Size, Srgb};
 use relume_nn::relight::{Exposure, encode};
 
 use crate::models::lantern::THUMBNAIL_SIDE;
@@ -28,7 +30,7 @@ impl Thumbnail {
     /// Shrinks `picture`, whatever its shape, by area in linear light.
     pub fn of(picture: &Image<Srgb>) -> Self {
         let side = Size::new(THUMBNAIL_SIDE, THUMBNAIL_SIDE);
-        let image = resize::resize(&picture.to_linear(), side, resize::Filter::Area);
+        let image = shrink(picture, side);
         let grid = |i: usize| (2..THUMBNAIL_SIDE).step_by(4).map(move |x| (x, i));
         let samples: Vec<_> = (2..THUMBNAIL_SIDE)
             .step_by(4)
@@ -77,5 +79,63 @@ impl Thumbnail {
         let exposure = self.expose_for(NEUTRAL_BRIGHTNESS);
         let values = self.image.values().iter().map(|&v| encode(exposure.tone(v.max(0.0))));
         (values.collect(), exposure.gain.log2() / 4.0)
+    }
+}
+
+/// Mean linear light of the pixels under each pixel of `to`, without a linear copy of the picture.
+fn shrink(picture: &Image<Srgb>, to: Size) -> Image<Linear> {
+    let range = |i: usize, from: usize, to: usize| {
+        let start = i * from / to;
+        start..((i + 1) * from / to).max(start + 1)
+    };
+    let mut small = Image::black(to);
+    let width = picture.width();
+    small.values_mut().par_chunks_mut(to.width).enumerate().for_each(|(line, out)| {
+        let plane = picture.channel(line / to.height);
+        let rows = range(line % to.height, picture.height(), to.height);
+        for (column, value) in out.iter_mut().enumerate() {
+            let columns = range(column, width, to.width);
+            let count = (rows.len() * columns.len()) as f32;
+            let row = |y| &plane[y * width + columns.start..y * width + columns.end];
+            let light = |y| row(y).iter().map(|&v| decode_srgb(v)).sum::<f32>();
+            *value = rows.clone().map(light).sum::<f32>() / count;
+        }
+    });
+    small
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_crates_agree_on_the_transfer_curve() {
+        for i in 0..=1500 {
+            let v = i as f32 / 1000.0;
+            assert_eq!(decode_srgb(v), relume_nn::relight::decode(v));
+            assert_eq!(relume_media::light::encode_srgb(v), encode(v));
+        }
+    }
+
+    #[test]
+    fn an_under_exposed_picture_gets_back_the_light_it_lacks() {
+        let size = Size::new(256, 192);
+        let scene = Image::<Linear>::from_fn(size, |x, y| {
+            let v = 0.02 + 0.6 * (x as f32 / 255.0) * (0.5 + 0.5 * (y as f32 / 191.0));
+            [v, 0.9 * v, 0.8 * v]
+        });
+        let wanted = Thumbnail::of(&scene.to_srgb()).brightness(Exposure::NEUTRAL);
+        let dark = Thumbnail::of(&scene.map(|v| v / 8.0).to_srgb());
+        let exposure = dark.expose_for(wanted);
+        assert!((exposure.gain.log2() - 3.0).abs() < 0.02, "{exposure:?}");
+        let (neutral, light) = dark.neutral();
+        assert_eq!(neutral.len(), 3 * THUMBNAIL_SIDE * THUMBNAIL_SIDE);
+        assert!(light > 0.0);
+    }
+
+    #[test]
+    fn a_picture_of_one_pixel_has_a_thumbnail() {
+        let dot = Image::<Srgb>::from_fn(Size::new(1, 1), |_, _| [0.5, 0.25, 0.75]);
+        assert!((Thumbnail::of(&dot).image.get(127, 0)[0] - decode_srgb(0.5)).abs() < 1e-6);
     }
 }

@@ -6,6 +6,8 @@ mod error;
 pub mod exposure;
 pub mod metrics;
 pub mod models;
+pub mod restore;
 
 pub use diagnose::{Diagnosis, Verdict, diagnose};
 pub use error::{Error, ErrorKind, Result};
+pub use restore::{Estimate, RestoreReport, Restored, Restorer};

@@ -30,7 +30,7 @@ pub static S: ModelCard = ModelCard {
     help: "dark, shaken, noisy photos: light, shake and noise in one small network",
     source: "relume; stem and widths after a duel at equal CPU time, exposure as an input",
     graph: || build("lantern-s", &[32, 64, 96, 128], 3),
-    weights: None,
+    weights: Some(include_bytes!("../../weights/lantern-s.safetensors")),
 };
 
 const LEAK: Pointwise = Pointwise::LeakyRelu(0.1);

@@ -1,0 +1,294 @@
+//! [`Restorer`]: a picture in, a better one out.
+//!
+//! Survey the thumbnail, decide on the light, run the local network in tiles, put back what the
+//! network must not touch: colours outside its gamut, opacity, greyness, metadata.
+
+use std::path::Path;
+use std::time::Instant;
+
+use relume_media::{Image, Photo, Progress, Size, Srgb};
+use relume_nn::cpu::{Network, Picture};
+use relume_nn::relight::Exposure;
+use relume_nn::{Facts, Feeds, Tensor, Weights};
+
+use crate::exposure::Thumbnail;
+use crate::models::lantern::{
+    BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, RESTORED, THUMBNAIL, THUMBNAIL_SIDE,
+};
+use crate::models::{self, ModelCard};
+use crate::{Error, Result};
+
+/// Side in pixels of the square tiles that one thread works on.
+const TILE: usize = 512;
+
+/// Below the first, a lack of light (in stops) is left alone; from the second on it is made up
+/// wholly. In between the survey is believed more and more.
+const LIGHT_GATE: [f32; 2] = [0.35, 1.0];
+
+/// A network with its weights and the user's wishes.
+#[derive(Debug)]
+pub struct Restorer {
+    card: &'static ModelCard,
+    network: Network,
+    strength: f32,
+    brightness: Option<f32>,
+}
+
+/// A restored photo and what was done to it.
+#[derive(Debug)]
+pub struct Restored {
+    /// The photo, with everything but the pixels as it came.
+    pub photo: Photo,
+    /// What was done.
+    pub report: RestoreReport,
+}
+
+/// What was done to a picture.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct RestoreReport {
+    /// Mean display luma of the input, 0 to 1.
+    pub brightness_before: f32,
+    /// Mean display luma that was aimed at.
+    pub brightness_wanted: f32,
+    /// Light added, in stops.
+    pub gain_ev: f32,
+    /// Strength that was applied.
+    pub strength: f32,
+}
+
+/// What a restoration will cost on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Estimate {
+    /// Wall time in seconds, reading and writing included.
+    pub seconds: f64,
+    /// Peak memory in bytes.
+    pub peak_bytes: u64,
+}
+
+impl Restorer {
+    /// Loads a network of ours with the weights that the program carries.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for an unknown name or missing weights.
+    pub fn load(name: &str) -> Result<Self> {
+        let card = models::find(name)?;
+        Self::new(card, card.load_weights()?)
+    }
+
+    /// Loads a network with weights from a safetensors file; its architecture is named in the file.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the file cannot be read or does not fit.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let wrong = |message: String| Error::Model(format!("{}: {message}", path.display()));
+        let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+        let weights = Weights::from_safetensors(&bytes).map_err(|e| wrong(e.to_string()))?;
+        let name = weights.metadata.get("modelspec.architecture").cloned();
+        let name = name.ok_or_else(|| wrong("names no architecture in its metadata".into()))?;
+        Self::new(models::find(&name)?, weights)
+    }
+
+    fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
+        let network = Network::new((card.graph)()?, weights)?;
+        Ok(Self { card, network, strength: 1.0, brightness: None })
+    }
+
+    /// How much is done, 0 (nothing) to 1 (everything, the default).
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] outside that range.
+    pub fn strength(mut self, strength: f32) -> Result<Self> {
+        if !(0.0..=1.0).contains(&strength) {
+            return Err(Error::Parameter(format!("strength is {strength}; it goes from 0 to 1")));
+        }
+        self.strength = strength;
+        Ok(self)
+    }
+
+    /// The mean display luma to aim at, 0.02 to 0.9; `None` (the default) lets the survey decide.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] outside that range.
+    pub fn brightness(mut self, brightness: Option<f32>) -> Result<Self> {
+        if let Some(value) = brightness.filter(|v| !(0.02..=0.9).contains(v)) {
+            let message = format!("brightness is {value}; it goes from 0.02 to 0.9");
+            return Err(Error::Parameter(message));
+        }
+        self.brightness = brightness;
+        Ok(self)
+    }
+
+    /// The network in use.
+    pub fn card(&self) -> &'static ModelCard {
+        self.card
+    }
+
+    /// Restores a photo; metadata, depth, profile and opacity stay.
+    ///
+    /// # Errors
+    /// When the network does not run.
+    pub fn photo(&self, photo: &Photo) -> Result<Photo> {
+        Ok(self.photo_with(photo.clone(), &Progress::silent())?.photo)
+    }
+
+    /// Restores a photo, reporting progress; the photo is taken so that its memory can be reused.
+    ///
+    /// # Errors
+    /// When the network does not run or the caller cancels.
+    pub fn photo_with(&self, photo: Photo, progress: &Progress<'_>) -> Result<Restored> {
+        let (mut image, report) = self.image(&photo.image, progress)?;
+        if photo.grey {
+            make_grey(&mut image);
+        }
+        Ok(Restored { photo: photo.with_image(image), report })
+    }
+
+    /// Restores pixels.
+    ///
+    /// # Errors
+    /// When the network does not run or the caller cancels.
+    pub fn image(
+        &self,
+        image: &Image<Srgb>,
+        progress: &Progress<'_>,
+    ) -> Result<(Image<Srgb>, RestoreReport)> {
+        let thumbnail = Thumbnail::of(image);
+        let mut feeds = self.survey(&thumbnail);
+        let (exposure, report) = self.decide(&thumbnail, &feeds)?;
+        if self.strength == 0.0 {
+            return Ok((image.clone(), report));
+        }
+        feeds.insert(EXPOSURE.into(), Tensor::scalars(&[exposure.gain, exposure.white]));
+        let size = image.size();
+        let picture = Picture {
+            name: IMAGE,
+            height: size.height,
+            width: size.width,
+            values: image.values(),
+        };
+        let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
+        let values = self.network.run_picture(picture, &feeds, RESTORED, TILE, &tell)?;
+        let mut restored = Image::from_planar(size, values)?;
+        self.keep(image, exposure, &mut restored);
+        Ok((restored, report))
+    }
+
+    /// What the survey is told about the picture.
+    fn survey(&self, thumbnail: &Thumbnail) -> Feeds {
+        let (values, light) = thumbnail.neutral();
+        let values = Tensor::new([1, 3, THUMBNAIL_SIDE, THUMBNAIL_SIDE], values);
+        Feeds::from([
+            (THUMBNAIL.to_owned(), values),
+            (LIGHT.to_owned(), Tensor::scalars(&[light])),
+        ])
+    }
+
+    /// The exposure step for this picture: the user's brightness, or the survey's where the lack
+    /// of light is beyond doubt.
+    fn decide(
+        &self,
+        thumbnail: &Thumbnail,
+        feeds: &Feeds,
+    ) -> Result<(Exposure, RestoreReport)> {
+        let (wanted, gate) = match self.brightness {
+            Some(brightness) => (brightness, false),
+            None => {
+                let said = self.network.run_fixed(feeds, &[BRIGHTNESS])?;
+                let said = said.get(BRIGHTNESS).and_then(|t| t.values.first().copied());
+                (said.unwrap_or(crate::exposure::NEUTRAL_BRIGHTNESS), true)
+            }
+        };
+        let stops = thumbnail.expose_for(wanted).gain.log2();
+        let believed = if gate { stops * light_gate(stops) } else { stops };
+        let stops = self.strength * believed;
+        let exposure = thumbnail.exposure(stops.exp2());
+        let report = RestoreReport {
+            brightness_before: thumbnail.brightness(Exposure::NEUTRAL),
+            brightness_wanted: wanted,
+            gain_ev: stops,
+            strength: self.strength,
+        };
+        Ok((exposure, report))
+    }
+
+    /// Blends by strength, and adds back what lies outside the range the network works in.
+    fn keep(&self, before: &Image<Srgb>, exposure: Exposure, restored: &mut Image<Srgb>) {
+        let strength = self.strength;
+        let pairs = restored.values_mut().iter_mut().zip(before.values());
+        pairs.for_each(|(after, &before)| {
+            let inside = before.clamp(0.0, 1.0);
+            let mut value = after.clamp(0.0, 1.0);
+            if strength < 1.0 {
+                value = strength * value + (1.0 - strength) * exposure.relight(inside);
+            }
+            *after = value + (before - inside);
+        });
+    }
+
+    /// Predicts time and memory for a picture of `size`, from a short run on this machine.
+    ///
+    /// # Errors
+    /// When the network does not run.
+    pub fn estimate(&self, size: Size) -> Result<Estimate> {
+        let facts = Facts::of(self.network.graph(), RESTORED)?;
+        let side = 256;
+        let image = Image::<Srgb>::black(Size::new(side, side));
+        let thumbnail = Thumbnail::of(&image);
+        let mut feeds = self.survey(&thumbnail);
+        feeds.insert(EXPOSURE.into(), Tensor::scalars(&[1.0, 1.0]));
+        let picture =
+            Picture { name: IMAGE, height: side, width: side, values: image.values() };
+        let mut best = f64::INFINITY;
+        for _ in 0..3 {
+            let clock = Instant::now();
+            self.network.run_picture(picture, &feeds, RESTORED, TILE, &|_| Ok(()))?;
+            best = best.min(clock.elapsed().as_secs_f64());
+        }
+        let threads = rayon::current_num_threads();
+        let per_pixel = best / (side * side) as f64;
+        let with_halo = tiled_pixels(size, facts.halo);
+        let tiles = size.width.div_ceil(TILE) * size.height.div_ceil(TILE);
+        let parallel = threads.min(tiles) as f64;
+        let files = 0.12 * size.megapixels();
+        let reach = TILE + 2 * facts.halo;
+        let tile_bytes = 4 * reach.min(size.width) * reach.min(size.height) * TILE_VALUES;
+        Ok(Estimate {
+            seconds: per_pixel * with_halo / parallel + files,
+            peak_bytes: (size.pixels() * BYTES_PER_PIXEL + threads.min(tiles) * tile_bytes) as u64,
+        })
+    }
+}
+
+/// Bytes for every pixel of the photo: the picture and the result in floats, and file buffers.
+const BYTES_PER_PIXEL: usize = 12 + 12 + 8;
+
+/// Values alive for every pixel of a tile, at the busiest layer.
+const TILE_VALUES: usize = 60;
+
+/// Pixels computed for a picture of `size`; layers read, on average, half the halo beyond a tile.
+fn tiled_pixels(size: Size, halo: usize) -> f64 {
+    let axis = |length: usize| {
+        let tiles = length.div_ceil(TILE);
+        length + (tiles - 1) * halo
+    };
+    (axis(size.width) * axis(size.height)) as f64
+}
+
+/// 0 where a lack of light may be taste, 1 where it is none; too much light is left alone.
+fn light_gate(stops: f32) -> f32 {
+    let [low, high] = LIGHT_GATE;
+    let t = ((stops - low) / (high - low)).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+fn make_grey(image: &mut Image<Srgb>) {
+    let area = image.size().pixels();
+    for i in 0..area {
+        let values = image.values_mut();
+        let grey =
+            0.2126 * values[i] + 0.7152 * values[area + i] + 0.0722 * values[2 * area + i];
+        for channel in 0..3 {
+            values[channel * area + i] = grey;
+        }
+    }
+}
