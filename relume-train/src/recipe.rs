@@ -1,5 +1,6 @@
 //! A training run as one TOML file; unknown keys are refused, defaults are written here.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use relume_media::degrade::DegradeOptions;
@@ -31,6 +32,12 @@ pub struct Recipe {
     /// When to write what.
     #[serde(default)]
     pub reports: ReportRecipe,
+    /// What the model file says of itself: title, description, license, data.
+    #[serde(default)]
+    pub card: BTreeMap<String, String>,
+    /// The file as it was written; it travels in the model.
+    #[serde(skip)]
+    pub text: String,
 }
 
 /// What is shown to the network.
@@ -155,6 +162,7 @@ impl Recipe {
         let wrong = |message: String| Error::Recipe { path: path.to_owned(), message };
         let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
         let mut recipe: Self = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        recipe.text = text;
         let folder = path.parent().unwrap_or(Path::new("."));
         let data = &mut recipe.data;
         for entry in data.photos.iter_mut().chain(&mut data.hdr).chain(&mut data.manifest) {
@@ -165,6 +173,7 @@ impl Recipe {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
+        self.degradation.check().map_err(|e| format!("degradation: {e}"))?;
         let data = &self.data;
         if data.crop > data.view || data.crop % 16 != 0 {
             return Err(format!(

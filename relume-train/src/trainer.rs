@@ -37,12 +37,11 @@ pub struct RunOptions {
 /// # Errors
 /// For a wrong recipe, missing data, an unwritable folder, a diverging loss, or a cancel.
 pub fn run(recipe: &Path, folder: &Path, options: &RunOptions, progress: &Progress) -> Result<()> {
-    let recipe_path = recipe;
     let recipe = Recipe::load(recipe)?;
     let graph = (relume::models::find(&recipe.model)?.graph)()?;
     let mut state = start(&graph, &recipe, folder, options)?;
     let recipe_copy = folder.join("recipe.toml");
-    std::fs::copy(recipe_path, &recipe_copy).map_err(Error::folder(&recipe_copy))?;
+    checkpoint::write(&recipe_copy, recipe.text.as_bytes())?;
 
     let free = recipe.data.manifest.as_deref().map(crate::datasets::free_files).transpose()?;
     let mut photos = Photos::load(&recipe.data.photos, free.as_ref(), recipe.data.view)?;
@@ -181,15 +180,16 @@ fn save_model(
     scores: &serde_json::Value,
 ) -> Result<()> {
     let mut model = state.average.clone();
-    let text = serde_json::to_string(recipe).unwrap_or_default();
     let entries = [
         ("modelspec.architecture", recipe.model.clone()),
-        ("relume.recipe", text),
+        ("relume.recipe", recipe.text.clone()),
         ("relume.seed", recipe.seed.to_string()),
         ("relume.steps", state.step.to_string()),
         ("relume.validation", scores.to_string()),
     ];
-    model.metadata = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let card = recipe.card.iter().map(|(key, value)| (format!("modelspec.{key}"), value.clone()));
+    let facts = entries.into_iter().map(|(key, value)| (key.to_owned(), value));
+    model.metadata = card.chain(facts).collect();
     let path = folder.join("model.safetensors");
     checkpoint::write(&path, &model.to_safetensors(Precision::F16)?)
 }
