@@ -24,9 +24,9 @@ pub enum Overwrite {
 /// # Errors
 /// [`ErrorKind::Write`] with the path and the cause.
 pub fn write_atomically(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<()> {
-    let failed = |cause| {
-        Error::io(ErrorKind::Write, "could not write; nothing was left behind", cause)
-            .with_path(path)
+    let failed = |cause: io::Error| {
+        let what = "could not be written; nothing was left behind";
+        Error::io(ErrorKind::Write, what, without_path(cause)).with_path(path)
     };
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
@@ -88,6 +88,13 @@ fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
+}
+
+/// The cause alone: `tempfile` adds the name of the temporary file, which is gone by then.
+fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|wrapper| wrapper.source());
+    let code = inner.and_then(|e| e.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn exists(path: &Path) -> Error {

@@ -186,3 +186,16 @@ fn explain(error: ImageError, format: PhotoFormat) -> Error {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_decoder_is_a_decode_error() {
+        let outcome = guarded(PhotoFormat::Jpeg, || -> Result<()> { panic!("index out of range") });
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().contains("JPEG decoder gave up"), "{error}");
+    }
+}

@@ -237,6 +237,7 @@ fn a_full_disk_leaves_the_folder_as_it_was() {
         let anyway = SaveOptions { overwrite: Overwrite::Always, ..SaveOptions::default() };
         let error = Photo::from_image(noise).save(&path, &anyway).unwrap_err();
         println!("{error}");
+        assert!(!error.to_string().contains(".part"), "{error}");
         assert_eq!((error.kind(), error.path()), (ErrorKind::Write, Some(path.as_path())));
         assert_eq!(fs::read(&path).unwrap(), b"the original");
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "something was left behind");
