@@ -26,7 +26,7 @@ pub enum Overwrite {
 pub fn write_atomically(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<()> {
     let failed = |cause: io::Error| {
         let what = "could not be written; nothing was left behind";
-        Error::io(ErrorKind::Write, what, without_path(cause)).with_path(path)
+        Error::io(ErrorKind::Write, what, cause).with_path(path)
     };
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
@@ -71,8 +71,9 @@ fn write_beside(path: &Path, folder: &Path, bytes: &[u8], overwrite: Overwrite) 
         // What a plain create would give: the umask still applies.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    // `tempfile` would add the name of the temporary file, which is gone by then, to every error.
+    let mut file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     match overwrite {
         Overwrite::Never => file.persist_noclobber(path)?,
@@ -88,13 +89,6 @@ fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
-}
-
-/// The cause alone: `tempfile` adds the name of the temporary file, which is gone by then.
-fn without_path(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|wrapper| wrapper.source());
-    let code = inner.and_then(|e| e.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
-    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn exists(path: &Path) -> Error {
