@@ -178,6 +178,27 @@ fn cpu_computes_what_the_reference_computes_for_any_tile() {
 }
 
 #[test]
+fn cpu_computes_fixed_layers_as_the_reference_does() {
+    let mut g = GraphBuilder::new("survey");
+    let x = g.input("x", 3, Extent::Fixed { height: 12, width: 10 });
+    let y = g.conv("first", x, Conv::new(3, 18, 3).stride(2, 1));
+    let y = g.pointwise(y, Pointwise::LeakyRelu(0.1));
+    let y = g.layer("mean", Layer::GlobalPool, &[y]);
+    let y = g.conv("last", y, Conv::new(18, 2, 1));
+    let y = g.pointwise(y, Pointwise::Sigmoid);
+    g.output("y", y);
+    let graph = g.finish().unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let weights = weights(&graph, &mut rng);
+    let x = Tensor::from_fn([1, 3, 12, 10], |_, _, _, _| rng.random_range(-1.0..1.0));
+    let feeds = Feeds::from([("x".to_owned(), x)]);
+    let truth = reference::run(&graph, &weights, &feeds, &["y"]).unwrap();
+    let out = Network::new(graph, weights).unwrap().run_fixed(&feeds, &["y"]).unwrap();
+    let worst = out["y"].max_difference(&truth["y"]);
+    assert!(worst < 1e-6, "off by {worst}");
+}
+
+#[test]
 fn a_missing_feed_is_named() {
     let graph = graph(&CASES[0]);
     let weights = Weights::initial(&graph, 1);

@@ -170,8 +170,9 @@ impl Network {
             } else if node.inputs.iter().all(|id| pieces[id.0].is_some()) {
                 let inputs: Vec<&Piece> =
                     node.inputs.iter().filter_map(|id| pieces[id.0].as_ref()).collect();
-                let sizes = (height, width);
-                pieces[index] = Some(self.step(index, &inputs, region, sizes, None));
+                // A fixed node that reads only fixed ones does not care about the picture's size.
+                let source = self.graph.node(node.inputs[0]).extent.size(0, 0);
+                pieces[index] = Some(self.step(index, &inputs, region, source, None));
             }
         }
         Ok(pieces)

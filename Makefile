@@ -1,0 +1,28 @@
+# `make check` is what CI runs.
+.PHONY: check fmt lint test doc size slim deny
+
+check: fmt lint test doc size slim
+
+fmt:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+
+test:
+	cargo test --workspace --all-features --locked
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
+
+# No Rust file over 500 lines.
+size:
+	@git ls-files '*.rs' | xargs wc -l | awk '$$2 != "total" && $$1 > 500 { print; bad = 1 } END { exit bad }'
+
+# The default program must not compile burn.
+slim:
+	@! cargo tree --locked -p relume-cli --edges normal,build --prefix none | grep -E '^(burn|cubecl)'
+
+# Licences and sources; needs cargo-deny.
+deny:
+	cargo deny check licenses bans sources
