@@ -13,6 +13,7 @@ pub(crate) struct Batch {
     console: Console,
     start: Instant,
     done: usize,
+    planned: usize,
     skipped: usize,
     failed: Vec<Code>,
     interrupted: bool,
@@ -35,6 +36,7 @@ struct Cause<'a> {
 struct Summary {
     command: &'static str,
     done: usize,
+    planned: usize,
     skipped: usize,
     failed: usize,
     interrupted: bool,
@@ -50,6 +52,7 @@ impl Batch {
             console,
             start: Instant::now(),
             done: 0,
+            planned: 0,
             skipped: 0,
             failed: Vec::new(),
             interrupted: false,
@@ -59,6 +62,11 @@ impl Batch {
     /// One input is done.
     pub(crate) fn done(&mut self) {
         self.done += 1;
+    }
+
+    /// One input would be done, were this no dry run.
+    pub(crate) fn planned(&mut self) {
+        self.planned += 1;
     }
 
     /// One input was left out on purpose.
@@ -90,6 +98,7 @@ impl Batch {
         let summary = Summary {
             command: self.command,
             done: self.done,
+            planned: self.planned,
             skipped: self.skipped,
             failed: self.failed.len(),
             interrupted: self.interrupted,
@@ -97,7 +106,7 @@ impl Batch {
             exit_code: code as u8,
         };
         self.console.record("summary", &summary)?;
-        if self.done + self.skipped + self.failed.len() > 1 {
+        if self.planned == 0 && self.done + self.skipped + self.failed.len() > 1 {
             let mut words = format!("{} done", self.done);
             for (count, what) in [(self.skipped, "skipped"), (self.failed.len(), "failed")] {
                 if count > 0 {
@@ -117,7 +126,8 @@ impl Batch {
             _ if self.interrupted => Code::Interrupted,
             None => Code::Done,
             Some(&first)
-                if self.done + self.skipped == 0 && self.failed.iter().all(|&c| c == first) =>
+                if self.done + self.planned + self.skipped == 0
+                    && self.failed.iter().all(|&c| c == first) =>
             {
                 first
             }

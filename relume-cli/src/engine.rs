@@ -1,8 +1,10 @@
 //! The one place where the program meets the restorer.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use relume::{Estimate, Restored, Restorer};
 use relume_media::{Photo, Progress, Size};
 
 use crate::exit::{Code, Failure};
@@ -20,46 +22,45 @@ pub(crate) struct Settings<'a> {
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
-/// Expected cost of a picture.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
-pub(crate) struct Estimate {
-    /// Seconds on this machine.
-    pub(crate) seconds: f64,
-    /// Most memory at one time.
-    pub(crate) peak_bytes: u64,
-}
-
-/// A restored picture and what was decided on the way.
-pub(crate) struct Restored {
-    /// The picture with the metadata of the original.
-    pub(crate) photo: Photo,
-    /// Mean display luminance that was aimed at.
-    pub(crate) brightness: f32,
-    /// Stops of light that were added.
-    pub(crate) gain_ev: f32,
-}
-
 /// A model ready to work.
-pub(crate) struct Engine {}
+pub(crate) struct Engine {
+    restorer: Restorer,
+    /// Estimates made so far: each costs a short run.
+    known: HashMap<Size, Estimate>,
+}
 
 impl Engine {
-    /// Loads the model.
+    /// Loads the model and sets the number of threads of the whole process.
     pub(crate) fn load(settings: &Settings) -> Result<Self, Failure> {
-        let _ = (settings.strength, settings.brightness, settings.threads);
-        if Path::new(settings.model).exists() {
-            return Ok(Self {});
+        if let Some(threads) = settings.threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads.get())
+                .build_global()
+                .map_err(|error| Failure::new(Code::Machine, format!("--threads: {error}")))?;
         }
-        Err(Failure::new(Code::Model, format!("no model is called {}", settings.model)))
+        // By its form alone: what happens to lie in the folder must not change a run.
+        let is_file = settings.model.contains(['/', '\\', '.']);
+        let restorer = if is_file {
+            Restorer::from_file(Path::new(settings.model))?
+        } else {
+            Restorer::load(settings.model)?
+        };
+        let restorer = restorer.strength(settings.strength)?.brightness(settings.brightness)?;
+        Ok(Self { restorer, known: HashMap::new() })
     }
 
     /// What a picture of `size` will cost.
-    pub(crate) fn estimate(&self, size: Size) -> Estimate {
-        Estimate { seconds: 0.0, peak_bytes: size.pixels() as u64 }
+    pub(crate) fn estimate(&mut self, size: Size) -> Result<Estimate, Failure> {
+        if let Some(&estimate) = self.known.get(&size) {
+            return Ok(estimate);
+        }
+        let estimate = self.restorer.estimate(size)?;
+        self.known.insert(size, estimate);
+        Ok(estimate)
     }
 
     /// Restores a picture.
-    pub(crate) fn restore(&self, photo: &Photo, progress: &Progress) -> Result<Restored, Failure> {
-        progress.report(1.0)?;
-        Ok(Restored { photo: photo.clone(), brightness: 0.0, gain_ev: 0.0 })
+    pub(crate) fn restore(&self, photo: Photo, progress: &Progress) -> Result<Restored, Failure> {
+        Ok(self.restorer.photo_with(photo, progress)?)
     }
 }

@@ -82,11 +82,14 @@ impl Inputs {
 
     fn search(&mut self, folder: &Path, root: PathBuf, skip: Option<&Path>) {
         let before = (self.found.len(), self.failures.len());
+        let is_output = |path: &Path| skip.is_some() && path.canonicalize().ok().as_deref() == skip;
         let mut open = vec![(folder.to_owned(), root)];
-        while let Some((folder, place)) = open.pop() {
-            if skip.is_some() && folder.canonicalize().ok().as_deref() == skip {
+        while let Some((below, place)) = open.pop() {
+            // The input itself is no output: it would be refused later, with the reason.
+            if below != folder && is_output(&below) {
                 continue;
             }
+            let folder = below;
             match entries(&folder) {
                 Ok((files, folders)) => {
                     for file in files {

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use relume::{Estimate, RestoreReport};
 use relume_media::atomic::Overwrite;
 use relume_media::metadata::Warning;
 use relume_media::photo::SaveOptions;
@@ -12,7 +13,7 @@ use serde::Serialize;
 
 use crate::batch::Batch;
 use crate::console::{self, Console};
-use crate::engine::{Engine, Estimate, Settings};
+use crate::engine::{Engine, Settings};
 use crate::exit::{Code, Failure};
 use crate::inputs::{Input, collect};
 use crate::progress::{Meter, catch_interrupts, interrupted};
@@ -93,9 +94,7 @@ struct Record<'a, T> {
 #[derive(Serialize)]
 struct Done<'a> {
     model: &'a str,
-    strength: f32,
-    brightness: f32,
-    gain_ev: f32,
+    report: RestoreReport,
     seconds: f64,
     warnings: Vec<Warning>,
 }
@@ -112,7 +111,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let inputs = collect(&args.inputs, output.folder())?;
     let pairs = plan(&inputs, &output)?;
     check_stdout(&pairs, args)?;
-    let engine = Engine::load(&Settings {
+    let mut engine = Engine::load(&Settings {
         model: &args.model,
         strength: args.strength,
         brightness: args.brightness,
@@ -125,7 +124,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     }
     let jobs = check(pairs, args, &mut batch, console)?;
     if args.dry_run {
-        foretell(&engine, &jobs, &mut batch, console)?;
+        foretell(&mut engine, &jobs, &mut batch, console)?;
     } else {
         work(&engine, &jobs, args, &mut batch, console)?;
     }
@@ -207,7 +206,7 @@ fn size(input: &Input) -> Result<Option<Size>, Failure> {
 
 /// `--dry-run`.
 fn foretell(
-    engine: &Engine,
+    engine: &mut Engine,
     jobs: &[Job],
     batch: &mut Batch,
     console: Console,
@@ -218,10 +217,10 @@ fn foretell(
             console.note("-: the size of stdin is not known before it is read");
             continue;
         };
-        let estimate = engine.estimate(size);
+        let estimate = engine.estimate(size)?;
         seconds += estimate.seconds;
         peak = peak.max(estimate.peak_bytes);
-        batch.done();
+        batch.planned();
         console.text(&format!(
             "{} -> {}  {size}, about {}, {}",
             job.input.name(),
@@ -283,7 +282,7 @@ fn restore(
 ) -> Result<(), Failure> {
     let start = Instant::now();
     let photo = job.input.load()?;
-    let restored = engine.restore(&photo, &meter.within(job.pixels()))?;
+    let restored = engine.restore(photo, &meter.within(job.pixels()))?;
     let overwrite = if args.existing.overwrite { Overwrite::Always } else { Overwrite::Never };
     let save = SaveOptions { quality: args.quality, overwrite, ..SaveOptions::default() };
     let warnings = match &job.target {
@@ -306,9 +305,7 @@ fn restore(
         console.note(&format!("{input} -> {output}  {}", duration(seconds)));
         let more = Done {
             model: &args.model,
-            strength: args.strength,
-            brightness: restored.brightness,
-            gain_ev: restored.gain_ev,
+            report: restored.report,
             seconds: (seconds * 1e3).round() / 1e3,
             warnings,
         };

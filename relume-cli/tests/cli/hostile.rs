@@ -28,8 +28,12 @@ fn crc32(bytes: &[u8]) -> u32 {
 /// Runs every verb that reads a picture on a file and checks that nothing changed.
 fn refuse(folder: &Path, name: &str, parts: &[&str]) {
     let before = files(folder);
-    let runs: [&[&str]; 3] =
-        [&["inspect", name], &["degrade", name, "-o", "out.png"], &["score", name, "good.png"]];
+    let runs: [&[&str]; 4] = [
+        &["restore", name],
+        &["inspect", name],
+        &["degrade", name, "-o", "out.png"],
+        &["score", name, "good.png"],
+    ];
     for arguments in runs {
         let outcome: Outcome = relume(folder, arguments);
         outcome.assert_one_error(3, parts);
@@ -72,8 +76,10 @@ fn an_unwritable_target_is_code_4() {
     picture(&folder.path().join("good.png"));
     fs::write(folder.path().join("file"), b"not a folder").unwrap();
     let before = files(folder.path());
-    relume(folder.path(), &["degrade", "good.png", "-o", "file/out.png"])
-        .assert_one_error(4, &["file"]);
+    for verb in ["restore", "degrade"] {
+        relume(folder.path(), &[verb, "good.png", "-o", "file/out.png"])
+            .assert_one_error(4, &["file"]);
+    }
     assert!(files(folder.path()) == before);
 }
 
@@ -90,8 +96,10 @@ fn a_read_only_folder_is_code_4() {
         println!("skipped: this user may write to read-only folders (root)");
         return;
     }
-    relume(folder.path(), &["degrade", "good.png", "-o", "closed/out.png"])
-        .assert_one_error(4, &["closed"]);
+    for verb in ["restore", "degrade"] {
+        relume(folder.path(), &[verb, "good.png", "-o", "closed/out.png"])
+            .assert_one_error(4, &["closed"]);
+    }
     assert!(names(&closed).is_empty());
 }
 
@@ -134,7 +142,9 @@ fn a_full_disk_is_code_4_and_leaves_nothing() {
     relume_media::Photo::from_image(noise).save(&large, &Default::default()).unwrap();
     let target = disk.0.path().join("out.png");
     let (large, target) = (large.to_str().unwrap(), target.to_str().unwrap());
-    relume(folder.path(), &["degrade", large, "-o", target, "--ev", "0"])
-        .assert_one_error(4, &["out.png"]);
+    for verb in [&["restore"][..], &["degrade", "--ev", "0"]] {
+        relume(folder.path(), &[verb, &[large, "-o", target]].concat())
+            .assert_one_error(4, &["out.png"]);
+    }
     assert!(names(disk.0.path()).is_empty(), "{:?}", names(disk.0.path()));
 }
