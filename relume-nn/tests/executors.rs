@@ -172,7 +172,8 @@ fn cpu_computes_what_the_reference_computes_for_any_tile() {
             let picture = Picture { name: "x", height, width, values: &feeds["x"].values };
             let out = network.run_picture(picture, &feeds, "y", tile, &|_| Ok(())).unwrap();
             let worst = Tensor::new(truth.shape, out).max_difference(&truth);
-            assert!(worst < 2e-5, "{}, tile {tile}: off by {worst}", case.name);
+            let largest = truth.values.iter().fold(1.0_f32, |most, v| most.max(v.abs()));
+            assert!(worst < 1e-5 * largest, "{}, tile {tile}: off by {worst}", case.name);
         }
     }
 }
@@ -256,7 +257,8 @@ mod on_burn {
             let there = feeds.iter().map(|(k, t)| (k.clone(), upload(t, &device))).collect();
             let out = run(&graph, &parameters, &there, &["y"]).unwrap().remove("y").unwrap();
             let worst = download(out).unwrap().max_difference(&truth["y"]);
-            assert!(worst < 2e-5, "{}: off by {worst}", case.name);
+            let largest = truth["y"].values.iter().fold(1.0_f32, |most, v| most.max(v.abs()));
+            assert!(worst < 1e-5 * largest, "{}: off by {worst}", case.name);
         }
     }
 
@@ -292,7 +294,7 @@ mod on_burn {
                     case.name
                 );
             };
-            let step = 2e-3_f32;
+            let step = 2e-4_f32; // small enough to stay clear of the kinks
             for (key, array) in weights.iter() {
                 let found = parameters.get(key).unwrap().grad(&gradients).unwrap();
                 let found = found.into_data().try_to_vec::<f32>().unwrap();
