@@ -139,3 +139,16 @@ fn options_are_checked_and_unknown_ones_refused() {
     let partial: DegradeOptions = serde_json::from_str(r#"{"shake_px": [0, 5]}"#).unwrap();
     assert_eq!(partial.iso, DegradeOptions::default().iso);
 }
+
+#[test]
+fn the_record_of_an_untouched_picture_says_that_nothing_was_done() {
+    let options = DegradeOptions { untouched_share: 1.0, ..DegradeOptions::default() };
+    let size = Size::new(40, 30);
+    let sharp = Image::from_fn(size, |x, y| [x as f32 / 40.0, y as f32 / 30.0, 0.5]);
+    for seed in 0..20 {
+        let degraded = Degradation::sample(seed, size, &options).apply(&sharp).unwrap();
+        let record = degraded.record;
+        assert!(record.untouched && record.ev == 0.0 && record.shake.is_still(), "{record:?}");
+        assert_eq!(degraded.image, sharp);
+    }
+}

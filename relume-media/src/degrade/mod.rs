@@ -96,7 +96,10 @@ impl Degradation {
     pub fn sample(seed: u64, size: Size, options: &DegradeOptions) -> Self {
         let exposure = exposure::draw(&mut Dice::new(seed, Step::Camera, 0), options);
         let mut choice = Dice::new(seed, Step::Choice, 0);
-        let untouched = choice.chance(options.untouched_share);
+        if choice.chance(options.untouched_share) {
+            let nothing = Self::fixed(seed, size, &FixedDegradation::default());
+            return Self { untouched: true, ..nothing };
+        }
         let highlight_gain = choice.log_between(options.highlight_gain);
         let lossless = choice.chance(options.lossless_share);
         let quality = choice.between(options.jpeg_quality.map(f32::from)).round() as u8;
@@ -105,7 +108,7 @@ impl Degradation {
         let mut develop = Dice::new(seed, Step::Develop, 0);
         Self {
             seed,
-            untouched,
+            untouched: false,
             light_ev: exposure.light_ev,
             ev: exposure.cut_ev,
             darkest_mean: options.darkest_mean,
