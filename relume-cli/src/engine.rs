@@ -18,6 +18,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) strength: f32,
     /// Mean display luminance to aim at; none: the model decides.
     pub(crate) brightness: Option<f32>,
+    /// Restore also what is fine already.
+    pub(crate) always: bool,
     /// Threads to use; none: all.
     pub(crate) threads: Option<NonZeroUsize>,
 }
@@ -46,6 +48,7 @@ impl Engine {
             Restorer::load(settings.model)?
         };
         let restorer = restorer.strength(settings.strength)?.brightness(settings.brightness)?;
+        let restorer = restorer.always(settings.always);
         Ok(Self { restorer, known: HashMap::new() })
     }
 

@@ -1,7 +1,8 @@
 //! [`Restorer`]: a picture in, a better one out.
 //!
-//! Survey the thumbnail, decide on the light, run the local network in tiles, put back what the
-//! network must not touch: colours outside its gamut, opacity, greyness, metadata.
+//! Diagnose: a fine picture is left alone. Otherwise survey the thumbnail, decide on the light, run
+//! the local network in tiles, and put back what the network must not touch: colours outside its
+//! gamut, opacity, greyness, metadata.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,7 +17,7 @@ use crate::models::lantern::{
     BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, RESTORED, THUMBNAIL, THUMBNAIL_SIDE,
 };
 use crate::models::{self, ModelCard};
-use crate::{Error, Result};
+use crate::{Error, Result, Verdict, diagnose};
 
 /// Side in pixels of the square tiles that one thread works on.
 const TILE: usize = 512;
@@ -32,6 +33,7 @@ pub struct Restorer {
     network: Network,
     strength: f32,
     brightness: Option<f32>,
+    always: bool,
 }
 
 /// A restored photo and what was done to it.
@@ -46,6 +48,10 @@ pub struct Restored {
 /// What was done to a picture.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct RestoreReport {
+    /// What the diagnosis said; a picture that is fine is left alone.
+    pub verdict: Verdict,
+    /// Whether the pixels were left as they came.
+    pub left_alone: bool,
     /// Mean display luma of the input, 0 to 1.
     pub brightness_before: f32,
     /// Mean display luma that was aimed at.
@@ -90,7 +96,7 @@ impl Restorer {
 
     fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
         let network = Network::new((card.graph)()?, weights)?;
-        Ok(Self { card, network, strength: 1.0, brightness: None })
+        Ok(Self { card, network, strength: 1.0, brightness: None, always: false })
     }
 
     /// How much is done, 0 (nothing) to 1 (everything, the default).
@@ -116,6 +122,13 @@ impl Restorer {
         }
         self.brightness = brightness;
         Ok(self)
+    }
+
+    /// Restores even a picture that the diagnosis finds fine; off by default.
+    #[must_use]
+    pub fn always(mut self, always: bool) -> Self {
+        self.always = always;
+        self
     }
 
     /// The network in use.
@@ -152,10 +165,12 @@ impl Restorer {
         image: &Image<Srgb>,
         progress: &Progress<'_>,
     ) -> Result<(Image<Srgb>, RestoreReport)> {
+        let verdict = diagnose(image).verdict;
         let thumbnail = Thumbnail::of(image);
         let mut feeds = self.survey(&thumbnail);
-        let (exposure, report) = self.decide(&thumbnail, &feeds)?;
-        if self.strength == 0.0 {
+        let (exposure, report) = self.decide(&thumbnail, &feeds, verdict)?;
+        if report.left_alone {
+            progress.report(1.0)?;
             return Ok((image.clone(), report));
         }
         feeds.insert(EXPOSURE.into(), Tensor::scalars(&[exposure.gain, exposure.white]));
@@ -189,7 +204,10 @@ impl Restorer {
         &self,
         thumbnail: &Thumbnail,
         feeds: &Feeds,
+        verdict: Verdict,
     ) -> Result<(Exposure, RestoreReport)> {
+        let asked = self.always || self.brightness.is_some();
+        let left_alone = self.strength == 0.0 || (verdict == Verdict::Fine && !asked);
         let (wanted, gate) = match self.brightness {
             Some(brightness) => (brightness, false),
             None => {
@@ -200,9 +218,11 @@ impl Restorer {
         };
         let stops = thumbnail.expose_for(wanted).gain.log2();
         let believed = if gate { stops * light_gate(stops) } else { stops };
-        let stops = self.strength * believed;
+        let stops = if left_alone { 0.0 } else { self.strength * believed };
         let exposure = thumbnail.exposure(stops.exp2());
         let report = RestoreReport {
+            verdict,
+            left_alone,
             brightness_before: thumbnail.brightness(Exposure::NEUTRAL),
             brightness_wanted: wanted,
             gain_ev: stops,

@@ -48,6 +48,10 @@ pub(crate) struct Args {
     /// Mean brightness to aim at, 0 to 1 [default: what suits the picture]
     #[arg(long, value_parser = super::share)]
     brightness: Option<f32>,
+    /// Restore also pictures that are fine already (see `relume inspect`); they are left alone
+    /// otherwise
+    #[arg(long)]
+    always: bool,
     /// Name of a model (see `relume models list`) or path of a weights file
     #[arg(long, default_value = "lantern-s")]
     model: String,
@@ -115,6 +119,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         model: &args.model,
         strength: args.strength,
         brightness: args.brightness,
+        always: args.always,
         threads: args.threads,
     })?;
     catch_interrupts()?;
@@ -302,7 +307,8 @@ fn restore(
             console.warn(&format!("{}: {warning}", job.target.name()));
         }
         let (input, output) = (job.input.name(), job.target.name());
-        console.note(&format!("{input} -> {output}  {}", duration(seconds)));
+        let alone = if restored.report.left_alone { "  (fine already, left alone)" } else { "" };
+        console.note(&format!("{input} -> {output}  {}{alone}", duration(seconds)));
         let more = Done {
             model: &args.model,
             report: restored.report,
