@@ -100,7 +100,7 @@ fn main() -> Outcome<()> {
     }
     let rows = rows(&measured);
     let untouched = match &restorer {
-        Some(restorer) => untouched(&args.data, restorer)?,
+        Some(_) => untouched(&args.data, &args.model)?,
         None => Vec::new(),
     };
     if args.json {
@@ -209,17 +209,30 @@ fn mean(all: &[Figures]) -> Figures {
     }
 }
 
-/// PSNR of good pictures after restoration against themselves.
-fn untouched(data: &Path, restorer: &Restorer) -> Outcome<Vec<(String, f64)>> {
+/// PSNR of a good picture to itself after restoration.
+#[derive(Serialize)]
+struct Good {
+    name: String,
+    /// As `relume restore` treats it: what is fine is left alone.
+    restored: f64,
+    /// With `--always`: through the network all the same.
+    always: f64,
+}
+
+fn untouched(data: &Path, model: &str) -> Outcome<Vec<Good>> {
+    let (restorer, always) = (load(model)?, load(model)?.always(true));
     let change = |file: &PathBuf| {
         let good = picture(file)?;
-        let restored = restorer.image(&good, &Progress::silent())?.0;
-        Ok((stem(file), psnr(&restored, &good)?))
+        let to_itself = |restorer: &Restorer| -> Outcome<f64> {
+            Ok(psnr(&restorer.image(&good, &Progress::silent())?.0, &good)?)
+        };
+        let (restored, always) = (to_itself(&restorer)?, to_itself(&always)?);
+        Ok(Good { name: stem(file), restored, always })
     };
     files(&data.join("kodak"))?.iter().map(change).collect()
 }
 
-fn print_markdown(rows: &[Row], untouched: &[(String, f64)]) {
+fn print_markdown(rows: &[Row], untouched: &[Good]) {
     println!("| set | method | PSNR | SSIM | PSNR aligned | SSIM aligned |");
     println!("| --- | --- | --- | --- | --- | --- |");
     for Row { set, method, pictures, figures } in rows {
@@ -230,11 +243,11 @@ fn print_markdown(rows: &[Row], untouched: &[(String, f64)]) {
         );
     }
     if !untouched.is_empty() {
-        let list: Vec<_> =
-            untouched.iter().map(|(name, psnr)| format!("{name} {psnr:.1}")).collect();
-        let least = untouched.iter().map(|(_, psnr)| *psnr).fold(f64::INFINITY, f64::min);
-        println!("\nGood pictures after restore, PSNR to themselves: {}", list.join(", "));
-        println!("(least {least:.1} dB)");
+        println!("\n| good picture | restore, PSNR to itself | restore --always |");
+        println!("| --- | --- | --- |");
+        for Good { name, restored, always } in untouched {
+            println!("| {name} | {restored:.1} | {always:.1} |");
+        }
     }
 }
 
