@@ -148,8 +148,7 @@ impl Weights {
             TensorView::new(dtype, array.shape.clone(), data).ok().map(|v| (key.as_str(), v))
         });
         let metadata: HashMap<String, String> = self.metadata.clone().into_iter().collect();
-        safetensors::serialize(views, Some(metadata))
-            .map_err(|e| Error::Checkpoint(e.to_string()))
+        safetensors::serialize(views, Some(metadata)).map_err(|e| Error::Checkpoint(e.to_string()))
     }
 
     /// The parameter under `key`.

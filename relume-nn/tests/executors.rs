@@ -109,10 +109,13 @@ const CASES: &[Case] = &[
             g.layer("up", Layer::PixelShuffle(2), &[y])
         },
     },
-    Case { name: "enlarge", build: |g, x, _| {
-        let y = conv(g, x, Conv::new(4, 4, 4).stride(4, 0));
-        enlarge(g, y, 4)
-    } },
+    Case {
+        name: "enlarge",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 4, 4).stride(4, 0));
+            enlarge(g, y, 4)
+        },
+    },
     Case {
         name: "global pool",
         build: |g, x, _| {

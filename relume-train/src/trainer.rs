@@ -92,12 +92,7 @@ pub fn run(recipe: &Path, folder: &Path, options: &RunOptions, progress: &Progre
     })
 }
 
-fn start(
-    graph: &Graph,
-    recipe: &Recipe,
-    folder: &Path,
-    options: &RunOptions,
-) -> Result<Optimizer> {
+fn start(graph: &Graph, recipe: &Recipe, folder: &Path, options: &RunOptions) -> Result<Optimizer> {
     std::fs::create_dir_all(folder).map_err(Error::folder(folder))?;
     let state = match (checkpoint::path(folder).exists(), options.resume) {
         (true, true) => checkpoint::load(folder)?,
@@ -139,9 +134,9 @@ fn learn(
     let feeds = batch.feeds.iter().map(|(name, t)| (name.clone(), upload(t, device))).collect();
     let mut outputs = forward(graph, &parameters, &feeds, &[RESTORED, BRIGHTNESS])?;
     let mut output = |name: &str, truth| {
-        let found = outputs.remove(name).ok_or_else(|| {
-            relume_nn::Error::Run(format!("{} has no output {name}", graph.name()))
-        });
+        let found = outputs
+            .remove(name)
+            .ok_or_else(|| relume_nn::Error::Run(format!("{} has no output {name}", graph.name())));
         found.map(|output| output - upload(truth, device))
     };
     let difference = output(RESTORED, &batch.truth)?;

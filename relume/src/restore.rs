@@ -175,12 +175,8 @@ impl Restorer {
         }
         feeds.insert(EXPOSURE.into(), Tensor::scalars(&[exposure.gain, exposure.white]));
         let size = image.size();
-        let picture = Picture {
-            name: IMAGE,
-            height: size.height,
-            width: size.width,
-            values: image.values(),
-        };
+        let picture =
+            Picture { name: IMAGE, height: size.height, width: size.width, values: image.values() };
         let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
         let values = self.network.run_picture(picture, &feeds, RESTORED, TILE, &tell)?;
         let mut restored = Image::from_planar(size, values)?;
@@ -192,10 +188,7 @@ impl Restorer {
     fn survey(&self, thumbnail: &Thumbnail) -> Feeds {
         let (values, light) = thumbnail.neutral();
         let values = Tensor::new([1, 3, THUMBNAIL_SIDE, THUMBNAIL_SIDE], values);
-        Feeds::from([
-            (THUMBNAIL.to_owned(), values),
-            (LIGHT.to_owned(), Tensor::scalars(&[light])),
-        ])
+        Feeds::from([(THUMBNAIL.to_owned(), values), (LIGHT.to_owned(), Tensor::scalars(&[light]))])
     }
 
     /// The exposure step for this picture: the user's brightness, or the survey's where the lack
@@ -256,8 +249,7 @@ impl Restorer {
         let thumbnail = Thumbnail::of(&image);
         let mut feeds = self.survey(&thumbnail);
         feeds.insert(EXPOSURE.into(), Tensor::scalars(&[1.0, 1.0]));
-        let picture =
-            Picture { name: IMAGE, height: side, width: side, values: image.values() };
+        let picture = Picture { name: IMAGE, height: side, width: side, values: image.values() };
         let mut best = f64::INFINITY;
         for _ in 0..3 {
             let clock = Instant::now();
@@ -305,8 +297,7 @@ fn make_grey(image: &mut Image<Srgb>) {
     let area = image.size().pixels();
     for i in 0..area {
         let values = image.values_mut();
-        let grey =
-            0.2126 * values[i] + 0.7152 * values[area + i] + 0.0722 * values[2 * area + i];
+        let grey = 0.2126 * values[i] + 0.7152 * values[area + i] + 0.0722 * values[2 * area + i];
         for channel in 0..3 {
             values[channel * area + i] = grey;
         }

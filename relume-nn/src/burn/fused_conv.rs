@@ -19,16 +19,13 @@ use crate::layer::Conv;
 /// Whether our kernels take this convolution: ungrouped, undilated, in host memory.
 pub(super) fn serves(conv: &Conv, x: &Tensor<4>) -> bool {
     let device = x.device().inner();
-    conv.groups == 1 && conv.dilation == 1 && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+    conv.groups == 1
+        && conv.dilation == 1
+        && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// The convolution of `x` `[n, c_in, h, w]` with `weight` `[c_out, c_in, k, k]` and `bias`.
-pub(super) fn conv2d(
-    conv: &Conv,
-    x: Tensor<4>,
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-) -> Tensor<4> {
+pub(super) fn conv2d(conv: &Conv, x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::fused_conv2d(
         x.into_dispatch(),
         weight.into_dispatch(),
@@ -211,8 +208,13 @@ impl<B: ConvBackend + ConvGradients, C: CheckpointStrategy> ConvBackend for Auto
         match FusedConv.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
                 let state = (prep.checkpoint(&x), prep.checkpoint(&weight), stride, padding);
-                let out =
-                    B::fused_conv2d(x.primitive().clone(), weight.primitive().clone(), bias.primitive().clone(), stride, padding);
+                let out = B::fused_conv2d(
+                    x.primitive().clone(),
+                    weight.primitive().clone(),
+                    bias.primitive().clone(),
+                    stride,
+                    padding,
+                );
                 prep.finish(state, out)
             }
             OpsKind::UnTracked(prep) => prep.finish(B::fused_conv2d(

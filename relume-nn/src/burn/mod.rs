@@ -136,12 +136,7 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
     })
 }
 
-fn convolve(
-    conv: &Conv,
-    node: &Node,
-    parameters: &Parameters,
-    x: Tensor<4>,
-) -> Result<Tensor<4>> {
+fn convolve(conv: &Conv, node: &Node, parameters: &Parameters, x: Tensor<4>) -> Result<Tensor<4>> {
     let shape = [conv.c_out, conv.c_in / conv.groups, conv.kernel, conv.kernel];
     let weight = parameters.of(node, "weight")?.reshape(shape);
     let bias = if conv.bias { Some(parameters.of(node, "bias")?) } else { None };
@@ -150,12 +145,8 @@ fn convolve(
         let bias = bias.unwrap_or_else(zero);
         return Ok(fused_conv::conv2d(conv, x, weight, bias));
     }
-    let options = ConvOptions::new(
-        [conv.stride; 2],
-        [conv.padding; 2],
-        [conv.dilation; 2],
-        conv.groups,
-    );
+    let options =
+        ConvOptions::new([conv.stride; 2], [conv.padding; 2], [conv.dilation; 2], conv.groups);
     Ok(conv2d(x, weight, bias, options))
 }
 

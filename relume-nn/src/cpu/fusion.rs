@@ -94,8 +94,10 @@ impl Fusion {
     /// After which step each node's value is not needed any more.
     pub(super) fn last_use(&self, regions: &[Option<Region>]) -> Vec<Option<usize>> {
         let step_of = |reader: usize| {
-            (0..=reader).rev().find(|&i| i == reader && !self.absorbed[i] || {
-                self.activation[i] == Some(reader) || self.sum[i].is_some_and(|s| s.0 == reader)
+            (0..=reader).rev().find(|&i| {
+                i == reader && !self.absorbed[i] || {
+                    self.activation[i] == Some(reader) || self.sum[i].is_some_and(|s| s.0 == reader)
+                }
             })
         };
         let needed = |reader: &&usize| regions[**reader].is_some();

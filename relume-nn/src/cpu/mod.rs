@@ -135,9 +135,8 @@ impl Network {
         let tile = if whole { usize::MAX / 4 } else { tile };
         let step = tile.next_multiple_of(multiple).max(multiple);
         let cut = |length: usize| {
-            (0..length.div_ceil(step)).map(move |i| {
-                Span::new(i * step, ((i + 1) * step).min(length))
-            })
+            (0..length.div_ceil(step))
+                .map(move |i| Span::new(i * step, ((i + 1) * step).min(length)))
         };
         cut(picture.height)
             .flat_map(|rows| cut(picture.width).map(move |columns| Region { rows, columns }))

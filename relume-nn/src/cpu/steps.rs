@@ -132,12 +132,8 @@ fn slow_conv(
     let (columns, horizontal) = conv_reads(conv, region.columns, source.1);
     let tensor = x.cut(Region { rows, columns }).to_tensor();
     let [n, c, h, w] = tensor.shape;
-    let padded = [
-        n,
-        c,
-        h + vertical.before + vertical.after,
-        w + horizontal.before + horizontal.after,
-    ];
+    let padded =
+        [n, c, h + vertical.before + vertical.after, w + horizontal.before + horizontal.after];
     let tensor = crate::Tensor::from_fn(padded, |n, c, y, i| {
         let inside = (vertical.before..vertical.before + h).contains(&y)
             && (horizontal.before..horizontal.before + w).contains(&i);
@@ -244,10 +240,9 @@ fn enlarge(x: &Piece, region: Region, source: (usize, usize), r: usize) -> Piece
                 };
                 let to = place(&out.value, block * BLOCK, row, i);
                 for lane in 0..BLOCK {
-                    let line = |y| {
-                        at(y, left, lane) * (1.0 - across) + at(y, right, lane) * across
-                    };
-                    out.value.data_mut()[to + lane] = line(top) * (1.0 - down) + line(bottom) * down;
+                    let line = |y| at(y, left, lane) * (1.0 - across) + at(y, right, lane) * across;
+                    out.value.data_mut()[to + lane] =
+                        line(top) * (1.0 - down) + line(bottom) * down;
                 }
             }
         }

@@ -84,7 +84,8 @@ fn look(panorama: &Image<Linear>, yaw: f32, pitch: f32, field: f32, side: usize)
         let longitude = yaw + right.atan2(ahead);
         let latitude = (up / (right * right + ahead * ahead + up * up).sqrt()).asin();
         let column = (longitude / TAU).rem_euclid(1.0) * width as f32 - 0.5;
-        let row = ((FRAC_PI_2 - latitude) / PI * height as f32 - 0.5).clamp(0.0, height as f32 - 1.0);
+        let row =
+            ((FRAC_PI_2 - latitude) / PI * height as f32 - 0.5).clamp(0.0, height as f32 - 1.0);
         let (x0, y0) = (column.floor(), row.floor());
         let (fx, fy) = (column - x0, row - y0);
         let wrap = |x: f32| (x.rem_euclid(width as f32) as usize).min(width - 1);

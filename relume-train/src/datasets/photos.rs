@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use rand::{Rng, RngExt as _};
+use rayon::prelude::*;
 use relume_media::resize::{Filter, resize};
 use relume_media::{Image, Limits, Photo, Rect, Size, Srgb};
-use rayon::prelude::*;
 
 use crate::{Error, Result};
 
