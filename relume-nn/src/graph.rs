@@ -258,7 +258,7 @@ fn conv_shape(conv: &Conv, x: &Node) -> std::result::Result<Shape, String> {
     if conv.c_in != x.channels {
         return Err(format!("takes {} channels, got {}", conv.c_in, x.channels));
     }
-    if conv.c_in % conv.groups != 0 || conv.c_out % conv.groups != 0 {
+    if !conv.c_in.is_multiple_of(conv.groups) || !conv.c_out.is_multiple_of(conv.groups) {
         return Err(format!("{} → {} in {} groups", conv.c_in, conv.c_out, conv.groups));
     }
     let extent = match x.extent {

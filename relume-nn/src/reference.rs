@@ -118,26 +118,10 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
             let shape = [x.shape[0], to - from, x.shape[2], x.shape[3]];
             Tensor::from_fn(shape, |n, c, y, i| x.at(n, from + c, y, i))
         }
-        Layer::PixelShuffle(r) => {
-            let [n, c, h, w] = x.shape;
-            Tensor::from_fn([n, c / (r * r), h * r, w * r], |n, c, y, i| {
-                x.at(n, (c * r + y % r) * r + i % r, y / r, i / r)
-            })
-        }
-        Layer::PixelUnshuffle(r) => {
-            let [n, c, h, w] = x.shape;
-            Tensor::from_fn([n, c * r * r, h / r, w / r], |n, c, y, i| {
-                x.at(n, c / (r * r), y * r + c / r % r, i * r + c % r)
-            })
-        }
+        Layer::PixelShuffle(r) => shuffle(x, *r),
+        Layer::PixelUnshuffle(r) => unshuffle(x, *r),
         Layer::Enlarge(r) => enlarge(x, *r),
-        Layer::GlobalPool => {
-            let area = x.shape[2] * x.shape[3];
-            let sums = x.values.chunks(area).map(|plane| {
-                (plane.iter().map(|&v| f64::from(v)).sum::<f64>() / area as f64) as f32
-            });
-            Tensor::new([x.shape[0], x.shape[1], 1, 1], sums.collect())
-        }
+        Layer::GlobalPool => global_pool(x),
         Layer::Relight => Tensor::from_fn(x.shape, |n, c, y, i| {
             let (gain, white) = (inputs[1].at(n, 0, 0, 0), inputs[1].at(n, 1, 0, 0));
             Exposure { gain, white }.relight(x.at(n, c, y, i))
@@ -226,4 +210,25 @@ fn enlarge(x: &Tensor, r: usize) -> Tensor {
         let row = |row| x.at(n, c, row, left) * (1.0 - across) + x.at(n, c, row, right) * across;
         row(top) * (1.0 - down) + row(bottom) * down
     })
+}
+
+fn shuffle(x: &Tensor, r: usize) -> Tensor {
+    let [n, c, h, w] = x.shape;
+    Tensor::from_fn([n, c / (r * r), h * r, w * r], |n, c, y, i| {
+        x.at(n, (c * r + y % r) * r + i % r, y / r, i / r)
+    })
+}
+
+fn unshuffle(x: &Tensor, r: usize) -> Tensor {
+    let [n, c, h, w] = x.shape;
+    Tensor::from_fn([n, c * r * r, h / r, w / r], |n, c, y, i| {
+        x.at(n, c / (r * r), y * r + c / r % r, i * r + c % r)
+    })
+}
+
+fn global_pool(x: &Tensor) -> Tensor {
+    let area = x.shape[2] * x.shape[3];
+    let mean =
+        |plane: &[f32]| (plane.iter().map(|&v| f64::from(v)).sum::<f64>() / area as f64) as f32;
+    Tensor::new([x.shape[0], x.shape[1], 1, 1], x.values.chunks(area).map(mean).collect())
 }

@@ -1,4 +1,5 @@
 //! One walk over every layer: reference = cpu = burn, and burn's gradients = finite differences.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 

@@ -175,7 +175,7 @@ impl Recipe {
     fn check(&self) -> std::result::Result<(), String> {
         self.degradation.check().map_err(|e| format!("degradation: {e}"))?;
         let data = &self.data;
-        if data.crop > data.view || data.crop % 16 != 0 {
+        if data.crop > data.view || !data.crop.is_multiple_of(16) {
             return Err(format!(
                 "data.crop is {}; it must be a multiple of 16 and at most data.view ({})",
                 data.crop, data.view

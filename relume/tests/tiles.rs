@@ -1,4 +1,5 @@
 //! Tiled = whole = reference, for the shipped network with its shipped weights.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use relume::models::lantern::{EXPOSURE, IMAGE, LIGHT, RESTORED, S, THUMBNAIL, THUMBNAIL_SIDE};
 use relume_nn::cpu::{Network, Picture};
@@ -19,7 +20,7 @@ fn feeds() -> Feeds {
 fn picture(height: usize, width: usize) -> Vec<f32> {
     let value = |c: usize, y: usize, x: usize| {
         let grain = ((x * 7919 + y * 104_729 + c * 1_299_709) % 1009) as f32 / 1009.0;
-        let edge = if (x / 13 + y / 9) % 2 == 0 { 0.35 } else { 0.05 };
+        let edge = if (x / 13 + y / 9).is_multiple_of(2) { 0.35 } else { 0.05 };
         edge + 0.1 * grain + 0.2 * x as f32 / width as f32
     };
     let rows = |c| (0..height).flat_map(move |y| (0..width).map(move |x| value(c, y, x)));
