@@ -36,7 +36,7 @@ fn good_photos_are_fine() {
     for (folder, least) in
         [("test/kodak", 1.0), ("test/lol_v1_eval15/high", 1.0), ("train/clean", 0.9)]
     {
-        let Some(share) = share(folder, 320, &[Verdict::Fine]) else { return };
+        let Some(share) = share(folder, 160, &[Verdict::Fine]) else { return };
         assert!(share >= least, "{folder}: {share:.2}");
     }
 }

@@ -152,20 +152,13 @@ fn in_words(done: &Degradation) -> String {
 }
 
 fn ev(text: &str) -> Result<f32, String> {
-    within(text, 0.0, 16.0)
+    super::number(text, 0.0, 16.0)
 }
 
 fn shake(text: &str) -> Result<f32, String> {
-    within(text, 0.0, 1000.0)
+    super::number(text, 0.0, 1000.0)
 }
 
 fn iso(text: &str) -> Result<f32, String> {
-    within(text, 1.0, 1e6)
-}
-
-fn within(text: &str, least: f32, most: f32) -> Result<f32, String> {
-    match text.parse() {
-        Ok(value) if (least..=most).contains(&value) => Ok(value),
-        _ => Err(format!("give a number from {least} to {most}")),
-    }
+    super::number(text, 1.0, 1e6)
 }

@@ -8,10 +8,10 @@ pub(crate) mod restore;
 pub(crate) mod score;
 pub(crate) mod train;
 
-/// A number from 0 to 1, as an argument.
-fn share(text: &str) -> Result<f32, String> {
+/// A number from `least` to `most`, as an argument.
+fn number(text: &str, least: f32, most: f32) -> Result<f32, String> {
     match text.parse() {
-        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
-        _ => Err("give a number from 0 to 1".to_owned()),
+        Ok(value) if (least..=most).contains(&value) => Ok(value),
+        _ => Err(format!("give a number from {least} to {most}")),
     }
 }

@@ -43,10 +43,10 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
     /// How much of the effect, 0 to 1
-    #[arg(long, default_value_t = 1.0, value_parser = super::share)]
+    #[arg(long, default_value_t = 1.0, value_parser = strength)]
     strength: f32,
-    /// Mean brightness to aim at, 0 to 1 [default: what suits the picture]
-    #[arg(long, value_parser = super::share)]
+    /// Mean brightness to aim at, 0.02 to 0.9 [default: what suits the picture]
+    #[arg(long, value_parser = brightness)]
     brightness: Option<f32>,
     /// Restore also pictures that are fine already (see `relume inspect`); they are left alone
     /// otherwise
@@ -318,6 +318,14 @@ fn restore(
         let size = Some(restored.photo.size());
         console.record("restore", &record(&job.input, &job.target, "done", size, &more))
     })
+}
+
+fn strength(text: &str) -> Result<f32, String> {
+    super::number(text, 0.0, 1.0)
+}
+
+fn brightness(text: &str) -> Result<f32, String> {
+    super::number(text, 0.02, 0.9)
 }
 
 /// `0.4 s`, `12 s`, `3 min 05 s`.
