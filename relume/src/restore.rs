@@ -22,9 +22,9 @@ use crate::{Error, Result, Verdict, diagnose};
 /// Side in pixels of the square tiles that one thread works on.
 const TILE: usize = 512;
 
-/// Below the first, a lack of light (in stops) is left alone; from the second on it is made up
-/// wholly. In between the survey is believed more and more.
-const LIGHT_GATE: [f32; 2] = [0.35, 1.0];
+/// In a picture that the diagnosis finds bright enough, a lack of light (in stops) below the first
+/// is left alone; from the second on it is made up wholly, in between more and more.
+const LIGHT_GATE: [f32; 2] = [1.5, 2.0];
 
 /// A network with its weights and the user's wishes.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub struct Restored {
 /// What was done to a picture.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct RestoreReport {
-    /// What the diagnosis said; a picture that is fine is left alone.
+    /// What the diagnosis said; a picture that is fine, and lacks no light, is left alone.
     pub verdict: Verdict,
     /// Whether the pixels were left as they came.
     pub left_alone: bool,
@@ -56,6 +56,8 @@ pub struct RestoreReport {
     pub brightness_before: f32,
     /// Mean display luma that was aimed at.
     pub brightness_wanted: f32,
+    /// Light that lacks to get there, in stops; below 0 there is too much.
+    pub lack_ev: f32,
     /// Light added, in stops.
     pub gain_ev: f32,
     /// Strength that was applied.
@@ -199,29 +201,38 @@ impl Restorer {
         feeds: &Feeds,
         verdict: Verdict,
     ) -> Result<(Exposure, RestoreReport)> {
-        let asked = self.always || self.brightness.is_some();
-        let left_alone = self.strength == 0.0 || (verdict == Verdict::Fine && !asked);
-        let (wanted, gate) = match self.brightness {
-            Some(brightness) => (brightness, false),
-            None => {
-                let said = self.network.run_fixed(feeds, &[BRIGHTNESS])?;
-                let said = said.get(BRIGHTNESS).and_then(|t| t.values.first().copied());
-                (said.unwrap_or(crate::exposure::NEUTRAL_BRIGHTNESS), true)
-            }
+        let wanted = match self.brightness {
+            Some(brightness) => brightness,
+            None => self.wanted_brightness(feeds)?,
         };
-        let stops = thumbnail.expose_for(wanted).gain.log2();
-        let believed = if gate { stops * light_gate(stops) } else { stops };
-        let stops = if left_alone { 0.0 } else { self.strength * believed };
+        let lack = thumbnail.expose_for(wanted).gain.log2();
+        let stops = match verdict {
+            _ if self.brightness.is_some() => lack,
+            Verdict::Fine | Verdict::Highlights => lack * light_gate(lack),
+            Verdict::Relight | Verdict::Restore => lack.max(0.0),
+        };
+        let asked = self.always || self.brightness.is_some();
+        let fine = verdict == Verdict::Fine && stops == 0.0;
+        let left_alone = self.strength == 0.0 || (fine && !asked);
+        let stops = self.strength * stops;
         let exposure = thumbnail.exposure(stops.exp2());
         let report = RestoreReport {
             verdict,
             left_alone,
             brightness_before: thumbnail.brightness(Exposure::NEUTRAL),
             brightness_wanted: wanted,
+            lack_ev: lack,
             gain_ev: stops,
             strength: self.strength,
         };
         Ok((exposure, report))
+    }
+
+    /// What the survey says of the brightness that the picture was meant to have.
+    fn wanted_brightness(&self, feeds: &Feeds) -> Result<f32> {
+        let said = self.network.run_fixed(feeds, &[BRIGHTNESS])?;
+        let said = said.get(BRIGHTNESS).and_then(|tensor| tensor.values.first().copied());
+        said.ok_or_else(|| Error::Model(format!("{} says no brightness", self.card.name)))
     }
 
     /// Blends by strength, and adds back what lies outside the range the network works in.
