@@ -136,7 +136,8 @@ fn records_have_their_schema() {
     assert_eq!(keys(&records[0]), done);
     assert_eq!((&records[0]["schema"], &records[0]["status"]), (&1.into(), &"done".into()));
     assert_eq!((&records[0]["width"], &records[0]["height"]), (&48.into(), &40.into()));
-    let report = ["brightness_before", "brightness_wanted", "gain_ev", "strength"];
+    let report =
+        ["brightness_before", "brightness_wanted", "gain_ev", "left_alone", "strength", "verdict"];
     assert_eq!(keys(&records[0]["report"]), report);
     let summary = [
         "command",
