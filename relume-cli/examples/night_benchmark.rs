@@ -89,8 +89,9 @@ fn main() -> Outcome<()> {
     let mut pairs = night_pairs(&args.data)?;
     pairs.extend(lol_pairs(&args.data)?);
     let mut measured: BTreeMap<(&'static str, usize), Vec<Figures>> = BTreeMap::new();
+    let mut left_alone = Vec::new();
     for pair in &pairs {
-        let results = methods(pair, restorer.as_ref())?;
+        let results = methods(pair, restorer.as_ref(), &mut left_alone)?;
         for (number, (_, result)) in results.iter().enumerate() {
             measured.entry((pair.set, number)).or_default().push(figures(result, &pair.truth)?);
         }
@@ -105,11 +106,17 @@ fn main() -> Outcome<()> {
     };
     if args.json {
         let report = serde_json::json!({
-            "model": args.model, "rows": rows, "good_pictures_psnr_to_themselves": untouched,
+            "model": args.model, "rows": rows, "left_alone": left_alone,
+            "good_pictures_psnr_to_themselves": untouched,
         });
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print_markdown(&rows, &untouched);
+        println!(
+            "\nBad pictures that restore left alone: {}: {}",
+            left_alone.len(),
+            left_alone.join(", ")
+        );
     }
     Ok(())
 }
@@ -149,12 +156,20 @@ fn lol_pairs(data: &Path) -> Outcome<Vec<Pair>> {
 }
 
 /// Every method's result for a picture, rounded to 8 bit as a file would be.
-fn methods(pair: &Pair, restorer: Option<&Restorer>) -> Outcome<Vec<(&'static str, Image<Srgb>)>> {
+fn methods(
+    pair: &Pair,
+    restorer: Option<&Restorer>,
+    left_alone: &mut Vec<String>,
+) -> Outcome<Vec<(&'static str, Image<Srgb>)>> {
     let input = &pair.input;
     let mut results =
         vec![("input", input.clone()), ("auto-gamma", auto_gamma(input)), ("CLAHE", clahe(input))];
     if let Some(restorer) = restorer {
-        results.push(("restore", restorer.image(input, &Progress::silent())?.0));
+        let (restored, report) = restorer.image(input, &Progress::silent())?;
+        if report.left_alone {
+            left_alone.push(format!("{}/{}", pair.set, pair.name));
+        }
+        results.push(("restore", restored));
     }
     for (_, image) in &mut results {
         *image = Image::from_rgb8(image.size(), &image.to_rgb8())?;

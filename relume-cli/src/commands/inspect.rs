@@ -110,8 +110,8 @@ fn lines(name: &str, photo: &Photo, diagnosis: &Diagnosis) -> Vec<String> {
         None => "?".to_owned(),
     };
     lines.push(format!(
-        "  edges    {}  {} pixels wide sideways, {} down",
-        bar(sharpness.widest().map_or(0.0, |width| (width - 1.0) / 9.0)),
+        "  detail   {}  edges {} pixels wide sideways, {} down",
+        bar(sharpness.fine_detail.unwrap_or(0.0) * 2.5),
         width(sharpness.edge_width_x),
         width(sharpness.edge_width_y)
     ));

@@ -136,9 +136,11 @@ fn records_have_their_schema() {
     assert_eq!(keys(&records[0]), done);
     assert_eq!((&records[0]["schema"], &records[0]["status"]), (&1.into(), &"done".into()));
     assert_eq!((&records[0]["width"], &records[0]["height"]), (&48.into(), &40.into()));
-    let report =
-        ["brightness_before", "brightness_wanted", "gain_ev", "left_alone", "strength", "verdict"];
-    assert_eq!(keys(&records[0]["report"]), report);
+    // The library's report may grow; these fields stay.
+    let report = keys(&records[0]["report"]);
+    for field in ["brightness_before", "brightness_wanted", "gain_ev", "left_alone", "verdict"] {
+        assert!(report.contains(&field), "{field} is missing in {report:?}");
+    }
     let summary = [
         "command",
         "done",

@@ -1,4 +1,4 @@
-//! How wide the edges are: a first figure for blur.
+//! How wide the edges are, and how much of the finest detail there is: first figures for blur.
 
 use relume_media::Plane;
 
@@ -14,8 +14,14 @@ const CONTRAST_TO_NOISE: f32 = 8.0;
 const SHARPEST: f64 = 0.25;
 /// Fewer edges than this say nothing.
 const ENOUGH: usize = 40;
+/// Pictures longer than this are judged as if shrunk to it: blur below that shows only enlarged.
+const VIEWED_SIDE: usize = 1600;
+/// Fine detail is what changes over this many pixels, against what changes over four times that.
+const COARSE: usize = 4;
+/// Least mean square of the coarse changes, in display light, that says anything.
+const STRUCTURE: f64 = 1e-4;
 
-/// Edge widths of a picture.
+/// Edge widths and fine detail of a picture.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Sharpness {
     /// Width in pixels of the sharper edges crossed going sideways; none without edges.
@@ -24,6 +30,10 @@ pub struct Sharpness {
     pub edge_width_y: Option<f32>,
     /// Number of edges looked at.
     pub edges: usize,
+    /// Mean square of the changes from pixel to pixel over that of changes over four pixels, noise
+    /// taken off, along the direction (of four) where it is least. Sharp photos have 0.15 to 0.45,
+    /// a picture blurred along any line less. None without structure.
+    pub fine_detail: Option<f32>,
 }
 
 impl Sharpness {
@@ -47,16 +57,49 @@ impl Sharpness {
         let edges = across.len() + down.len();
         let typical =
             |widths: &mut Vec<f32>| (widths.len() >= ENOUGH).then(|| percentile(widths, SHARPEST));
-        Self { edge_width_x: typical(&mut across), edge_width_y: typical(&mut down), edges }
-    }
-
-    /// The wider of both directions.
-    pub fn widest(&self) -> Option<f32> {
-        match (self.edge_width_x, self.edge_width_y) {
-            (Some(x), Some(y)) => Some(x.max(y)),
-            (x, y) => x.or(y),
+        Self {
+            edge_width_x: typical(&mut across),
+            edge_width_y: typical(&mut down),
+            edges,
+            fine_detail: fine_detail(luma, sigma),
         }
     }
+}
+
+/// See [`Sharpness::fine_detail`].
+fn fine_detail(luma: &Plane, sigma: f32) -> Option<f32> {
+    let long = luma.size.width.max(luma.size.height);
+    let lag = ((long as f32 / VIEWED_SIDE as f32).round() as usize).max(1);
+    let noise = 2.0 * f64::from(sigma).powi(2);
+    let changes = |lag, direction| (mean_change(luma, lag, direction) - noise).max(0.0);
+    [(1, 0), (0, 1), (1, 1), (-1, 1)]
+        .into_iter()
+        .filter_map(|direction| {
+            let coarse = changes(COARSE * lag, direction);
+            (coarse >= STRUCTURE).then(|| (changes(lag, direction) / coarse) as f32)
+        })
+        .min_by(f32::total_cmp)
+}
+
+/// Mean square of the differences between pixels `lag` steps apart along `direction` (x, y).
+fn mean_change(luma: &Plane, lag: usize, direction: (isize, usize)) -> f64 {
+    let (width, height) = (luma.size.width, luma.size.height);
+    let (across, down) = (lag * direction.0.unsigned_abs(), lag * direction.1);
+    if across >= width || down >= height {
+        return 0.0;
+    }
+    let (mut sum, mut count) = (0.0_f64, 0);
+    for y in (0..height - down).step_by((height / LINES).max(1)) {
+        let (near, far) = (luma.row(y), luma.row(y + down));
+        let (near, far) = match direction.0 {
+            ..0 => (&near[across..], &far[..width - across]),
+            _ => (&near[..width - across], &far[across..]),
+        };
+        let row: f32 = near.iter().zip(far).map(|(a, b)| (a - b) * (a - b)).sum();
+        sum += f64::from(row);
+        count += near.len();
+    }
+    sum / count.max(1) as f64
 }
 
 /// Appends the width of every rise or fall of at least `contrast`: contrast by steepest step.

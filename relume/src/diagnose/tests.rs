@@ -75,6 +75,27 @@ fn edges_are_as_wide_as_they_were_made() {
 }
 
 #[test]
+fn blur_along_any_line_takes_fine_detail() {
+    // Square cells, each of its own grey.
+    let cell = |x: isize, y: isize| ((x / 10 * 7919 + y / 10 * 104_729) % 89) as f32 / 100.0;
+    let blurred = |length: isize, direction: (isize, isize)| {
+        let image = Image::from_fn(Size::new(300, 240), |x, y| {
+            let place = |i| (60 + x as isize + direction.0 * i, y as isize + direction.1 * i);
+            let sum: f32 = (0..length).map(place).map(|(x, y)| cell(x, y)).sum();
+            [sum / length as f32; 3]
+        });
+        diagnose(&image).sharpness.fine_detail.unwrap()
+    };
+    assert!(blurred(1, (1, 0)) > 0.2);
+    for direction in [(1, 0), (0, 1), (1, 1), (-1, 1)] {
+        let detail = blurred(6, direction);
+        assert!(detail < 0.14, "{direction:?}: {detail}");
+    }
+    let flat = Image::from_fn(Size::new(60, 60), |_, _| [0.4; 3]);
+    assert_eq!(diagnose(&flat).sharpness.fine_detail, None);
+}
+
+#[test]
 fn verdicts_follow_the_figures() {
     let cases = [
         (bars(0.2, 0.8, 1.5, 0.003), Verdict::Fine),

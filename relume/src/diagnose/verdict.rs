@@ -35,8 +35,8 @@ const DARK_MEDIAN_EV: f32 = -2.4;
 const NOISE: f32 = 0.03;
 /// Noise against its own level that shows once the picture is brightened.
 const DARK_NOISE: f32 = 0.035;
-/// Edges wider than this look shaken or out of focus.
-const WIDE_EDGES: f32 = 3.5;
+/// Less fine detail than this looks shaken or out of focus; 19 of 20 sharp photos have more.
+const FINE_DETAIL: f32 = 0.14;
 /// Over-exposed: so many pixels plain white in a picture whose key is at least this high.
 const WHITE: [(f32, f32); 2] = [(0.15, 0.0), (0.04, 1.2)];
 
@@ -86,9 +86,10 @@ fn damage(dark: bool, noise: &Noise, sharpness: &Sharpness, reasons: &mut Vec<St
             100.0 * noise.relative
         ));
     }
-    let wide = sharpness.widest().filter(|&width| width > WIDE_EDGES);
-    if let Some(width) = wide {
-        reasons.push(format!("blurred: even its sharper edges are {width:.1} pixels wide"));
+    let blurred = sharpness.fine_detail.is_some_and(|detail| detail < FINE_DETAIL);
+    if blurred {
+        reasons
+            .push("blurred: the finest detail is missing, as after shake or bad focus".to_owned());
     }
-    noisy || wide.is_some()
+    noisy || blurred
 }
