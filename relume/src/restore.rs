@@ -17,12 +17,12 @@ use crate::models::lantern::{
     BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, RESTORED, THUMBNAIL, THUMBNAIL_SIDE,
 };
 use crate::models::{self, ModelCard};
-use crate::{Error, Result, Verdict, diagnose};
+use crate::{Diagnosis, Error, Result, Verdict, diagnose};
 
 /// Side in pixels of the square tiles that one thread works on.
 const TILE: usize = 512;
 
-/// In a picture that the diagnosis finds bright enough, a lack of light (in stops) below the first
+/// In a picture that the diagnosis does not find dark, a lack of light (in stops) below the first
 /// is left alone; from the second on it is made up wholly, in between more and more.
 const LIGHT_GATE: [f32; 2] = [1.5, 2.0];
 
@@ -167,10 +167,10 @@ impl Restorer {
         image: &Image<Srgb>,
         progress: &Progress<'_>,
     ) -> Result<(Image<Srgb>, RestoreReport)> {
-        let verdict = diagnose(image).verdict;
+        let diagnosis = diagnose(image);
         let thumbnail = Thumbnail::of(image);
         let mut feeds = self.survey(&thumbnail);
-        let (exposure, report) = self.decide(&thumbnail, &feeds, verdict)?;
+        let (exposure, report) = self.decide(&thumbnail, &feeds, &diagnosis)?;
         if report.left_alone {
             progress.report(1.0)?;
             return Ok((image.clone(), report));
@@ -199,17 +199,18 @@ impl Restorer {
         &self,
         thumbnail: &Thumbnail,
         feeds: &Feeds,
-        verdict: Verdict,
+        diagnosis: &Diagnosis,
     ) -> Result<(Exposure, RestoreReport)> {
+        let verdict = diagnosis.verdict;
         let wanted = match self.brightness {
             Some(brightness) => brightness,
             None => self.wanted_brightness(feeds)?,
         };
         let lack = thumbnail.expose_for(wanted).gain.log2();
-        let stops = match verdict {
-            _ if self.brightness.is_some() => lack,
-            Verdict::Fine | Verdict::Highlights => lack * light_gate(lack),
-            Verdict::Relight | Verdict::Restore => lack.max(0.0),
+        let stops = match self.brightness {
+            Some(_) => lack,
+            None if diagnosis.exposure.is_dark() => lack.max(0.0),
+            None => lack * light_gate(lack),
         };
         let asked = self.always || self.brightness.is_some();
         let fine = verdict == Verdict::Fine && stops == 0.0;

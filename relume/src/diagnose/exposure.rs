@@ -38,7 +38,16 @@ pub struct Exposure {
 /// The shares of [`Exposure::percentiles_ev`].
 pub(super) const PERCENTILES: [f64; 6] = [0.01, 0.05, 0.25, 0.75, 0.95, 0.99];
 
+/// A picture whose key and median are both below these is dark.
+const DARK_KEY_EV: f32 = -2.7;
+const DARK_MEDIAN_EV: f32 = -2.4;
+
 impl Exposure {
+    /// Whether light lacks beyond doubt.
+    pub fn is_dark(&self) -> bool {
+        self.key_ev < DARK_KEY_EV && self.median_ev < DARK_MEDIAN_EV
+    }
+
     /// Measures a picture.
     pub(super) fn measure(image: &Image<Srgb>) -> Self {
         let pixels = image.size().pixels();

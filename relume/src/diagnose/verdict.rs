@@ -28,9 +28,6 @@ impl Verdict {
     }
 }
 
-/// A picture whose key and median are both below these is dark.
-const DARK_KEY_EV: f32 = -2.7;
-const DARK_MEDIAN_EV: f32 = -2.4;
 /// Noise in display light that shows as it is.
 const NOISE: f32 = 0.03;
 /// Noise against its own level that shows once the picture is brightened.
@@ -47,7 +44,7 @@ pub(super) fn decide(
     sharpness: &Sharpness,
 ) -> (Verdict, Vec<String>) {
     let mut reasons = Vec::new();
-    let dark = exposure.key_ev < DARK_KEY_EV && exposure.median_ev < DARK_MEDIAN_EV;
+    let dark = exposure.is_dark();
     if dark {
         reasons.push(format!(
             "dark: half of it lies more than {:.1} stops below middle grey",
