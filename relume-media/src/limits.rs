@@ -31,7 +31,7 @@ impl Limits {
             ErrorKind::Limits,
             format!(
                 "the picture claims {size} pixels ({:.0} MP), the limit is {:.0} MP; \
-                 raise the pixel limit if you trust the file",
+                 a file that really is so large must be cut up first",
                 pixels as f64 / 1e6,
                 self.pixels as f64 / 1e6
             ),
