@@ -30,7 +30,7 @@ fn wrong_usage_is_code_2() {
         &["restore", "a.png", "--overwrite", "--skip-existing"],
         &["restore", "a.png", "-o", "a.bmp"],
         &["score", "a.png", "a.png", "--metric", "beauty"],
-        &["train", "recipe.toml"],
+        &["train"],
     ];
     for arguments in cases {
         let outcome = relume(folder.path(), arguments);
@@ -38,6 +38,15 @@ fn wrong_usage_is_code_2() {
         assert!(outcome.out.is_empty() && !outcome.words.is_empty());
     }
     assert_eq!(names(folder.path()), ["a.png"]);
+}
+
+#[test]
+fn training_needs_a_recipe_and_the_feature() {
+    let folder = folder();
+    let outcome = relume(folder.path(), &["train", "recipe.toml"]);
+    let (code, word) = if cfg!(feature = "train") { (3, "recipe.toml") } else { (2, "feature") };
+    assert_eq!(outcome.code, code, "{}", outcome.words);
+    assert!(outcome.words.contains(word), "{}", outcome.words);
 }
 
 #[test]
