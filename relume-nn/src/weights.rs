@@ -148,7 +148,8 @@ impl Weights {
             TensorView::new(dtype, array.shape.clone(), data).ok().map(|v| (key.as_str(), v))
         });
         let metadata: HashMap<String, String> = self.metadata.clone().into_iter().collect();
-        safetensors::serialize(views, Some(metadata)).map_err(|e| Error::Checkpoint(e.to_string()))
+        let file = safetensors::serialize(views, Some(metadata));
+        in_order(&file.map_err(|e| Error::Checkpoint(e.to_string()))?)
     }
 
     /// The parameter under `key`.
@@ -200,6 +201,24 @@ impl Weights {
         }
         Err(Error::Weights { graph: graph.name().into(), report: Box::new(report) })
     }
+}
+
+/// The same file with its header in the order of the keys: equal weights make equal bytes.
+fn in_order(file: &[u8]) -> Result<Vec<u8>> {
+    type Header = BTreeMap<String, serde_json::Value>;
+    let broken = |e: serde_json::Error| Error::Checkpoint(e.to_string());
+    let (length, rest) =
+        file.split_first_chunk::<8>().ok_or_else(|| Error::Checkpoint("has no header".into()))?;
+    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let mut header: Header = serde_json::from_slice(header).map_err(broken)?;
+    if let Some(metadata) = header.get_mut("__metadata__") {
+        let sorted: Header = serde_json::from_value(metadata.take()).map_err(broken)?;
+        *metadata = serde_json::to_value(sorted).map_err(broken)?;
+    }
+    let mut text = serde_json::to_vec(&header).map_err(broken)?;
+    text.resize(text.len().next_multiple_of(8), b' ');
+    let length = (text.len() as u64).to_le_bytes();
+    Ok([&length[..], &text, data].concat())
 }
 
 fn normal(rng: &mut ChaCha8Rng, count: usize, deviation: f32) -> Vec<f32> {

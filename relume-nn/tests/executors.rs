@@ -233,7 +233,11 @@ fn weights_survive_a_file() {
     let graph = graph(&CASES[0]);
     let mut weights = Weights::initial(&graph, 3);
     weights.metadata = BTreeMap::from([("relume.seed".to_owned(), "3".to_owned())]);
+    for key in ["b", "a", "d", "c"] {
+        weights.metadata.insert(key.to_owned(), key.to_owned());
+    }
     let exact = weights.to_safetensors(Precision::F32).unwrap();
+    assert!((0..8).all(|_| weights.to_safetensors(Precision::F32).unwrap() == exact));
     assert_eq!(Weights::from_safetensors(&exact).unwrap(), weights);
     let half = Weights::from_safetensors(&weights.to_safetensors(Precision::F16).unwrap()).unwrap();
     assert!(half.report(&graph).is_exact());
