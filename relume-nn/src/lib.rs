@@ -1,6 +1,6 @@
 //! A network as data: one [`Graph`] describes it, executors run it, everything else is derived.
 //!
-//! * [`reference`] is plain loops: the truth every test compares with.
+//! * [`mod@reference`] is plain loops: the truth every test compares with.
 //! * [`cpu`] runs tiles with an exact halo on all cores: what users run.
 //! * [`burn`] (feature `burn`) interprets the graph on tensors with autodiff: training and GPUs.
 
