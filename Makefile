@@ -10,7 +10,7 @@ lint:
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 test:
-	cargo test --workspace --all-features --locked
+	cargo test --workspace --all-features
 
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
