@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::light::{Light, Linear, Srgb, decode_srgb, encode_srgb};
+use crate::light::{Light, Linear, Srgb, decode_srgb, encode_srgb, luma};
 use crate::{Error, ErrorKind, Result};
 
 /// Width and height in pixels.
@@ -260,9 +260,7 @@ impl Image<Linear> {
     /// Rec. 709 luminance, one value a pixel.
     pub fn luminance(&self) -> Plane {
         let (r, g, b) = (self.channel(0), self.channel(1), self.channel(2));
-        let values = (0..self.size.pixels())
-            .map(|i| 0.2126 * r[i] + 0.7152 * g[i] + 0.0722 * b[i])
-            .collect();
+        let values = (0..self.size.pixels()).map(|i| luma([r[i], g[i], b[i]])).collect();
         Plane { size: self.size, values }
     }
 }

@@ -40,6 +40,11 @@ pub fn decode_srgb(encoded: f32) -> f32 {
     }
 }
 
+/// Rec. 709 weighting of red, green and blue: luminance of linear light, luma of display light.
+pub fn luma([r, g, b]: [f32; 3]) -> f32 {
+    0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

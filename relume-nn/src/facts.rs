@@ -40,12 +40,6 @@ impl Facts {
                 Extent::Fixed { height, width } => fixed += taps * (height * width) as f64,
             }
         }
-        let barrier = graph.nodes().iter().zip(&needed).any(|(node, needed)| {
-            let reads_picture = || {
-                node.inputs.iter().any(|&i| matches!(graph.node(i).extent, Extent::Picture { .. }))
-            };
-            *needed && matches!(node.layer, Layer::GlobalPool) && reads_picture()
-        });
         let parameters = graph.parameters().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
         let halo = halo(graph, id);
         Ok(Self {
@@ -55,7 +49,7 @@ impl Facts {
             receptive_field: 2 * halo + 1,
             halo,
             multiple: graph.multiple(),
-            barrier,
+            barrier: graph.has_barrier(&[id]),
         })
     }
 }

@@ -121,6 +121,14 @@ impl Graph {
         needed
     }
 
+    /// Whether a statistic of the whole picture must be known to get `wanted`.
+    pub fn has_barrier(&self, wanted: &[NodeId]) -> bool {
+        let spread = |id: &NodeId| matches!(self.node(*id).extent, Extent::Picture { .. });
+        self.nodes.iter().zip(self.needed(wanted)).any(|(node, needed)| {
+            needed && node.layer == Layer::GlobalPool && node.inputs.iter().any(spread)
+        })
+    }
+
     /// Width and height of a picture must be multiples of this.
     pub fn multiple(&self) -> usize {
         let downs = self.nodes.iter().filter_map(|node| match node.extent {

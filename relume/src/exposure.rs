@@ -47,10 +47,8 @@ impl Thumbnail {
 
     /// Mean display luma after `exposure`.
     pub fn brightness(&self, exposure: Exposure) -> f32 {
-        let luma = |pixel: &[f32; 3]| {
-            let [r, g, b] = pixel.map(|v| encode(exposure.tone(v)));
-            0.2126 * r + 0.7152 * g + 0.0722 * b
-        };
+        let luma =
+            |pixel: &[f32; 3]| relume_media::light::luma(pixel.map(|v| encode(exposure.tone(v))));
         self.samples.iter().map(luma).sum::<f32>() / self.samples.len() as f32
     }
 

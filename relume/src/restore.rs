@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use relume_media::light::luma;
 use relume_media::{Image, Photo, Progress, Size, Srgb};
 use relume_nn::cpu::{Network, Picture};
 use relume_nn::relight::Exposure;
@@ -324,7 +325,7 @@ fn make_grey(image: &mut Image<Srgb>) {
     let area = image.size().pixels();
     for i in 0..area {
         let values = image.values_mut();
-        let grey = 0.2126 * values[i] + 0.7152 * values[area + i] + 0.0722 * values[2 * area + i];
+        let grey = luma([values[i], values[area + i], values[2 * area + i]]);
         for channel in 0..3 {
             values[channel * area + i] = grey;
         }

@@ -121,7 +121,7 @@ pub(super) fn interleave(
                 }
             };
             if layout.grey {
-                put(0.2126 * r[x] + 0.7152 * g[x] + 0.0722 * b[x]);
+                put(crate::light::luma([r[x], g[x], b[x]]));
             } else {
                 [r[x], g[x], b[x]].into_iter().for_each(&mut put);
             }

@@ -131,8 +131,9 @@ impl Network {
     /// Tiles that cover the picture, on the network's grid, except at its right and lower edge.
     fn tiles(&self, picture: Picture<'_>, tile: usize, output: NodeId) -> Vec<Region> {
         let multiple = self.graph.multiple();
-        let whole = self.has_barrier(output);
-        let tile = if whole { usize::MAX / 4 } else { tile };
+        // A statistic of the whole picture needs the whole picture: one tile.
+        let whole = self.graph.has_barrier(&[output]);
+        let tile = if whole { picture.height.max(picture.width) } else { tile };
         let step = tile.next_multiple_of(multiple).max(multiple);
         let cut = |length: usize| {
             (0..length.div_ceil(step))
@@ -141,16 +142,6 @@ impl Network {
         cut(picture.height)
             .flat_map(|rows| cut(picture.width).map(move |columns| Region { rows, columns }))
             .collect()
-    }
-
-    /// Whether a statistic of the whole picture is needed: then there is one tile.
-    fn has_barrier(&self, output: NodeId) -> bool {
-        let needed = self.graph.needed(&[output]);
-        self.graph.nodes().iter().zip(needed).any(|(node, needed)| {
-            let picture =
-                |id: &NodeId| matches!(self.graph.node(*id).extent, Extent::Picture { .. });
-            needed && node.layer == Layer::GlobalPool && node.inputs.iter().any(picture)
-        })
     }
 
     /// Every needed node that does not depend on the picture.

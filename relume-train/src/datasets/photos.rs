@@ -13,7 +13,6 @@ const EXTENSIONS: &[&str] = &["jpg", "jpeg", "png", "webp"];
 
 /// One photograph.
 struct Picture {
-    path: PathBuf,
     size: Size,
     rgb: Vec<u8>,
 }
@@ -38,7 +37,7 @@ impl Photos {
             let image = Photo::load(path, &Limits::default())?.image;
             let size = image.size();
             let large = size.width.min(size.height) >= side;
-            Ok(large.then(|| Picture { path: path.clone(), size, rgb: image.to_rgb8() }))
+            Ok(large.then(|| Picture { size, rgb: image.to_rgb8() }))
         };
         let pictures: Vec<Option<Picture>> = paths.par_iter().map(read).collect::<Result<_>>()?;
         let pictures: Vec<Picture> = pictures.into_iter().flatten().collect();
@@ -74,11 +73,6 @@ impl Photos {
         self.pictures.is_empty()
     }
 
-    /// Where photograph `index` came from.
-    pub fn path(&self, index: usize) -> &Path {
-        &self.pictures[index].path
-    }
-
     /// A random square view of a random photograph: place, scale 0.5 to 1, mirrored, turned.
     ///
     /// # Errors
@@ -112,7 +106,7 @@ impl Photos {
     }
 
     fn cut(&self, index: usize, rect: Rect, side: usize) -> Result<Image<Srgb>> {
-        let Picture { size, rgb, .. } = &self.pictures[index];
+        let Picture { size, rgb } = &self.pictures[index];
         let mut bytes = Vec::with_capacity(3 * rect.size.pixels());
         for y in rect.y..rect.y + rect.size.height {
             let start = 3 * (y * size.width + rect.x);

@@ -64,7 +64,7 @@ impl Exposure {
             channel += usize::from(most >= HIGH);
             low += usize::from(most <= LOW);
             let [r, g, b] = rgb.map(decode_srgb);
-            let luminance = (0.2126 * r + 0.7152 * g + 0.0722 * b).max(FLOOR);
+            let luminance = relume_media::light::luma([r, g, b]).max(FLOOR);
             stops.push((luminance / MIDDLE_GREY).log2());
         }
         let count = stops.len().max(1);

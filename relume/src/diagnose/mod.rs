@@ -47,7 +47,7 @@ pub fn diagnose(image: &Image<Srgb>) -> Diagnosis {
 fn luma(image: &Image<Srgb>) -> Plane {
     let (r, g, b) = (image.channel(0), image.channel(1), image.channel(2));
     let values = (0..image.size().pixels())
-        .map(|i| (0.2126 * r[i] + 0.7152 * g[i] + 0.0722 * b[i]).clamp(0.0, 1.0))
+        .map(|i| relume_media::light::luma([r[i], g[i], b[i]]).clamp(0.0, 1.0))
         .collect();
     Plane { size: image.size(), values }
 }
