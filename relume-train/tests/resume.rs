@@ -1,4 +1,5 @@
 //! A run that was stopped and resumed is, bit for bit, the run that was not.
+#![cfg(feature = "burn")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};

@@ -41,7 +41,10 @@ pub(crate) fn files(
 }
 
 /// The files that `manifest` (tab-separated, columns `path` and `tier`) lists as `free`.
-pub(crate) fn free_files(manifest: &Path) -> Result<HashSet<PathBuf>> {
+///
+/// # Errors
+/// [`Error::Dataset`] when it cannot be read or lacks a column.
+pub fn free_files(manifest: &Path) -> Result<HashSet<PathBuf>> {
     let wrong = |message: String| Error::Dataset { path: manifest.to_owned(), message };
     let text = std::fs::read_to_string(manifest).map_err(|e| wrong(e.to_string()))?;
     let mut lines = text.lines();
