@@ -24,7 +24,7 @@ pub enum Error {
         report: Box<crate::ImportReport>,
     },
     /// A checkpoint that cannot be read.
-    #[error("not a readable safetensors file: {0}")]
+    #[error("not a readable weights file: {0}")]
     Checkpoint(String),
     /// The caller asked to stop.
     #[error("cancelled")]

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "burn")]
 pub mod burn;
+pub mod checkpoint;
 pub mod cpu;
 mod error;
 pub mod facts;
@@ -14,12 +15,15 @@ pub mod layer;
 pub mod reference;
 pub mod region;
 pub mod relight;
+pub mod report;
 pub mod tensor;
 pub mod weights;
 
+pub use checkpoint::Checkpoint;
 pub use error::{Error, Result};
 pub use facts::Facts;
 pub use graph::{Extent, Graph, GraphBuilder, Node, NodeId};
 pub use layer::{Conv, Initial, Layer, Pointwise};
+pub use report::ImportReport;
 pub use tensor::{Feeds, Tensor};
-pub use weights::{Array, ImportReport, Weights};
+pub use weights::{Array, Weights};

@@ -103,7 +103,7 @@ fn start(graph: &Graph, recipe: &Recipe, folder: &Path, options: &RunOptions) ->
         _ => Optimizer::new(match &options.start_from {
             Some(path) => {
                 let bytes = std::fs::read(path).map_err(Error::folder(path))?;
-                let mut weights = Weights::from_safetensors(&bytes)?;
+                let mut weights = Weights::read(&bytes)?;
                 weights.metadata.clear();
                 weights
             }

@@ -84,16 +84,19 @@ impl Restorer {
         Self::new(card, card.load_weights()?)
     }
 
-    /// Loads a network with weights from a safetensors file; its architecture is named in the file.
+    /// Loads a network with weights from a file that names its architecture: what we train, or
+    /// what `relume models import` made of another program's.
     ///
     /// # Errors
     /// [`Error::Model`] when the file cannot be read or does not fit.
     pub fn from_file(path: &Path) -> Result<Self> {
         let wrong = |message: String| Error::Model(format!("{}: {message}", path.display()));
         let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
-        let weights = Weights::from_safetensors(&bytes).map_err(|e| wrong(e.to_string()))?;
+        let weights = Weights::read(&bytes).map_err(|e| wrong(e.to_string()))?;
         let name = weights.metadata.get("modelspec.architecture").cloned();
-        let name = name.ok_or_else(|| wrong("names no architecture in its metadata".into()))?;
+        let name = name.ok_or_else(|| {
+            wrong("does not say which model it is for: relume models import it --as NAME".into())
+        })?;
         Self::new(models::find(&name)?, weights)
     }
 
