@@ -43,6 +43,7 @@ enum Command {
     Degrade(commands::degrade::Args),
     Score(commands::score::Args),
     Train(commands::train::Args),
+    Tune(commands::tune::Args),
     Models(commands::models::Args),
     Completions(commands::completions::Args),
 }
@@ -77,6 +78,7 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Degrade(args) => commands::degrade::run(&args, quiet),
         Command::Score(args) => commands::score::run(&args, quiet),
         Command::Train(args) => commands::train::run(&args, quiet),
+        Command::Tune(args) => commands::tune::run(&args, quiet),
         Command::Models(args) => commands::models::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     }

@@ -105,6 +105,20 @@ impl Graph {
         wanted.iter().map(find).collect()
     }
 
+    /// The same network with the results of the `layers` as further outputs of their names.
+    ///
+    /// # Errors
+    /// [`Error::Run`] when there is no such layer.
+    pub fn reading(mut self, layers: &[&str]) -> Result<Self> {
+        for &name in layers {
+            let found = self.nodes.iter().position(|node| node.name == name);
+            let missing = || Error::Run(format!("{} has no layer {name}", self.name));
+            let id = NodeId(found.ok_or_else(missing)?);
+            self.outputs.insert(name.to_owned(), id);
+        }
+        Ok(self)
+    }
+
     /// Which nodes must be computed to get `wanted`.
     pub fn needed(&self, wanted: &[NodeId]) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];

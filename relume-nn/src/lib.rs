@@ -12,6 +12,7 @@ mod error;
 pub mod facts;
 pub mod graph;
 pub mod layer;
+pub mod onnx;
 pub mod reference;
 pub mod region;
 pub mod relight;

@@ -1,5 +1,6 @@
 //! One walk over every layer: reference = cpu = burn, and burn's gradients = finite differences.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,10 @@ use relume_nn::cpu::{Network, Picture};
 use relume_nn::{
     Conv, Extent, Feeds, Graph, GraphBuilder, Layer, NodeId, Pointwise, Tensor, Weights, reference,
 };
+
+#[path = "executors/onnx_runtime.rs"]
+mod onnx_runtime;
+use onnx_runtime::Exported;
 
 /// A graph around one layer: `x` `[n, 4, h, w]` and `scalars` `[n, 8, 1, 1]` in, `y` out, at the
 /// resolution of the picture.
@@ -244,6 +249,24 @@ fn weights_survive_a_file() {
     let (a, b) = (half.get("layer.weight").unwrap(), weights.get("layer.weight").unwrap());
     assert!(a.values.iter().zip(&b.values).all(|(a, b)| (a - b).abs() <= b.abs() * 1e-3 + 1e-6));
     assert!(Weights::from_safetensors(&exact[..exact.len() / 2]).is_err());
+}
+
+#[test]
+fn onnx_runtime_computes_what_the_reference_computes() {
+    use relume_nn::weights::Precision;
+    let mut cases: Vec<_> = CASES
+        .iter()
+        .enumerate()
+        .map(|(index, case)| {
+            let graph = graph(case);
+            let mut rng = ChaCha8Rng::seed_from_u64(index as u64);
+            let (weights, feeds) = (weights(&graph, &mut rng), feeds(&mut rng, 2, 16, 12));
+            Exported { name: case.name.to_owned(), graph, weights, feeds }
+        })
+        .collect();
+    onnx_runtime::check(&cases, Precision::F32, 1e-5);
+    cases.truncate(1);
+    onnx_runtime::check(&cases, Precision::F16, 2e-3);
 }
 
 #[cfg(feature = "burn")]

@@ -30,6 +30,9 @@ pub enum Error {
         /// What is wrong, and the remedy.
         message: String,
     },
+    /// The recipe asks for something that does not fit together.
+    #[error("{0}")]
+    Setup(String),
     /// From the library.
     #[error(transparent)]
     Library(#[from] relume::Error),

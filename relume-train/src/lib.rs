@@ -6,18 +6,31 @@
 pub mod batch;
 pub mod checkpoint;
 pub mod datasets;
+#[cfg(feature = "burn")]
+pub mod device;
 mod error;
 pub mod journal;
 #[cfg(feature = "burn")]
+pub mod learn;
+#[cfg(feature = "burn")]
 pub mod losses;
+mod names;
 pub mod optimizer;
 pub mod recipe;
+pub mod report;
+pub mod sources;
+pub mod tasks;
+#[cfg(feature = "burn")]
+pub mod terms;
 #[cfg(feature = "burn")]
 pub mod trainer;
+#[cfg(feature = "burn")]
+pub mod tune;
 #[cfg(feature = "burn")]
 pub mod validation;
 
 pub use error::{Error, Result};
+pub(crate) use names::nearest;
 pub use recipe::Recipe;
 #[cfg(feature = "burn")]
 pub use trainer::{RunOptions, run};

@@ -1,14 +1,11 @@
-//! AdamW with a cosine schedule, gradient clipping and averaged weights, on the host.
+//! Adam, AdamW and SGD with clipping, freezing and averaged weights, on the host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use relume_nn::{Array, Weights};
 
-use crate::recipe::OptimizerRecipe;
-
-const BETA: (f32, f32) = (0.9, 0.99);
-const EPSILON: f32 = 1e-8;
+use crate::recipe::{OptimizerKind, OptimizerRecipe};
 
 /// The trained weights with everything needed to go on exactly.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +25,14 @@ pub struct Optimizer {
 /// Gradients by checkpoint key.
 pub type Gradients = BTreeMap<String, Vec<f32>>;
 
+/// One parameter with its average and moments.
+struct Slot<'a> {
+    weights: &'a mut Array,
+    average: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
 impl Optimizer {
     /// Before the first step.
     pub fn new(weights: Weights) -> Self {
@@ -36,36 +41,29 @@ impl Optimizer {
         Self { average: weights.clone(), first: zero.clone(), second: zero, weights, step: 0 }
     }
 
-    /// One step along `gradients`; returns their norm before clipping.
-    pub fn step(&mut self, gradients: &Gradients, recipe: &OptimizerRecipe, steps: usize) -> f32 {
+    /// Changes the weights along `gradients` at learning rate `rate`; parameters without a gradient
+    /// stay. Returns the norm of all gradients together, before clipping.
+    pub fn step(&mut self, gradients: &Gradients, rate: f32, recipe: &OptimizerRecipe) -> f32 {
         let squares = gradients.values().flatten().map(|&g| f64::from(g) * f64::from(g));
         let norm = squares.sum::<f64>().sqrt() as f32;
-        let scale = (recipe.clip / norm.max(1e-12)).min(1.0);
-        let rate = rate(recipe, self.step, steps);
+        let scale = if recipe.clip > 0.0 { (recipe.clip / norm.max(1e-12)).min(1.0) } else { 1.0 };
         self.step += 1;
-        let (corrected, average) = (self.corrections(), self.averaging(recipe));
+        let change = Change {
+            recipe,
+            scale,
+            rate,
+            corrected: recipe.betas.map(|beta| correction(beta, self.step)),
+            forget: 1.0 - self.averaging(recipe),
+        };
         let each = self.weights.iter_mut().zip(self.average.iter_mut());
         let moments = self.first.iter_mut().zip(self.second.iter_mut());
         let work: Vec<_> = each.zip(moments).collect();
-        work.into_par_iter().for_each(|(((key, w), (_, a)), ((_, m), (_, v)))| {
+        work.into_par_iter().for_each(|(((key, weights), (_, a)), ((_, m), (_, v)))| {
             let Some(gradient) = gradients.get(key) else { return };
-            let decay = if w.shape.len() > 1 { recipe.decay } else { 0.0 };
-            let Array { values: w, .. } = w;
-            for (i, &g) in gradient.iter().enumerate() {
-                let (g, m, v) = (g * scale, &mut m.values[i], &mut v.values[i]);
-                *m += (1.0 - BETA.0) * (g - *m);
-                *v += (1.0 - BETA.1) * (g * g - *v);
-                let step = *m * corrected.0 / ((*v * corrected.1).sqrt() + EPSILON);
-                w[i] -= rate * (step + decay * w[i]);
-                a.values[i] += (1.0 - average) * (w[i] - a.values[i]);
-            }
+            let (average, first, second) = (&mut a.values, &mut m.values, &mut v.values);
+            change.apply(gradient, Slot { weights, average, first, second });
         });
         norm
-    }
-
-    fn corrections(&self) -> (f32, f32) {
-        let correct = |beta: f32| 1.0 / (1.0 - f64::from(beta).powf(self.step as f64)) as f32;
-        (correct(BETA.0), correct(BETA.1))
     }
 
     /// The average forgets faster at the start, so that it never trails far behind.
@@ -74,10 +72,116 @@ impl Optimizer {
     }
 }
 
-/// Learning rate at `step` of `steps`: linear warm-up, then half a cosine.
-pub fn rate(recipe: &OptimizerRecipe, step: usize, steps: usize) -> f32 {
-    let warm = ((step + 1) as f32 / recipe.warmup.max(1) as f32).min(1.0);
-    let share = (step as f32 / steps.max(1) as f32).min(1.0);
-    let cosine = 0.5 * (1.0 + (std::f32::consts::PI * share).cos());
-    warm * (recipe.final_rate + (recipe.rate - recipe.final_rate) * cosine)
+/// `1 / (1 − βⁿ)`: a moment that starts at 0 is too small at first.
+fn correction(beta: f32, step: usize) -> f32 {
+    1.0 / (1.0 - f64::from(beta).powf(step as f64)) as f32
+}
+
+struct Change<'a> {
+    recipe: &'a OptimizerRecipe,
+    scale: f32,
+    rate: f32,
+    corrected: [f32; 2],
+    forget: f32,
+}
+
+impl Change<'_> {
+    fn apply(&self, gradient: &[f32], slot: Slot<'_>) {
+        let OptimizerRecipe { kind, betas, epsilon, .. } = *self.recipe;
+        let vector = slot.weights.shape.len() < 2;
+        let decay = if vector && !self.recipe.decay_vectors { 0.0 } else { self.recipe.decay };
+        let weights = slot.weights.values.iter_mut().zip(slot.average);
+        let moments = slot.first.iter_mut().zip(slot.second);
+        for (((w, average), (m, v)), &g) in weights.zip(moments).zip(gradient) {
+            let mut g = g * self.scale;
+            if kind != OptimizerKind::AdamW {
+                g += decay * *w;
+            }
+            let step = if kind == OptimizerKind::Sgd {
+                *m = betas[0] * *m + g;
+                *m
+            } else {
+                *m += (1.0 - betas[0]) * (g - *m);
+                *v += (1.0 - betas[1]) * (g * g - *v);
+                *m * self.corrected[0] / ((*v * self.corrected[1]).sqrt() + epsilon)
+            };
+            let shrink = if kind == OptimizerKind::AdamW { decay * *w } else { 0.0 };
+            *w -= self.rate * (step + shrink);
+            *average += self.forget * (*w - *average);
+        }
+    }
+}
+
+/// The parameters that match no pattern of `freeze`; every pattern must match something.
+///
+/// # Errors
+/// Names the pattern that matches no parameter.
+pub fn trainable(weights: &Weights, freeze: &[String]) -> Result<BTreeSet<String>, String> {
+    let mut keys: BTreeSet<String> = weights.iter().map(|(key, _)| key.clone()).collect();
+    let all = keys.clone();
+    for pattern in freeze {
+        let wild = wildmatch::WildMatch::new(pattern);
+        let frozen = |key: &String| {
+            let layer = key.rsplit_once('.').map_or(key.as_str(), |(layer, _)| layer);
+            wild.matches(key) || wild.matches(layer)
+        };
+        if !all.iter().any(frozen) {
+            let near = crate::nearest(pattern, all.iter().map(String::as_str));
+            let near = near.map_or(String::new(), |near| format!("; one is called {near}"));
+            return Err(format!("freeze: no layer matches `{pattern}`{near}"));
+        }
+        keys.retain(|key| !frozen(key));
+    }
+    Ok(keys)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn weights() -> Weights {
+        let mut weights = Weights::default();
+        for key in ["survey.a.weight", "survey.b.weight", "body.a.weight"] {
+            weights.insert(key, Array { shape: vec![2, 2], values: vec![1.0, -2.0, 3.0, -4.0] });
+        }
+        weights
+    }
+
+    fn after_one(recipe: OptimizerRecipe) -> Vec<f32> {
+        let mut state = Optimizer::new(weights());
+        let gradients = BTreeMap::from([("body.a.weight".to_owned(), vec![1.0, 2.0, -2.0, 0.0])]);
+        let norm = state.step(&gradients, 0.1, &recipe);
+        assert_eq!(norm, 3.0);
+        let untouched = &weights();
+        assert_eq!(state.weights.get("survey.a.weight"), untouched.get("survey.a.weight"));
+        state.weights.get("body.a.weight").unwrap().values.clone()
+    }
+
+    fn near(found: &[f32], expected: [f32; 4]) {
+        let close = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(close, "{found:?} instead of {expected:?}");
+    }
+
+    #[test]
+    fn the_first_step_of_each_kind_is_as_the_papers_say() {
+        let plain = OptimizerRecipe { clip: 0.0, decay: 0.0, ..Default::default() };
+        // Adam's first step is the sign of the gradient.
+        near(&after_one(plain.clone()), [0.9, -2.1, 3.1, -4.0]);
+        let sgd = OptimizerRecipe { kind: OptimizerKind::Sgd, ..plain.clone() };
+        near(&after_one(sgd.clone()), [0.9, -2.2, 3.2, -4.0]);
+        // Clipped to norm 1.5: half of it.
+        near(&after_one(OptimizerRecipe { clip: 1.5, ..sgd.clone() }), [0.95, -2.1, 3.1, -4.0]);
+        near(&after_one(OptimizerRecipe { decay: 0.5, ..sgd }), [0.85, -2.1, 3.05, -3.8]);
+        let decayed = OptimizerRecipe { decay: 0.5, ..plain };
+        near(&after_one(decayed), [0.85, -2.0, 2.95, -3.8]);
+    }
+
+    #[test]
+    fn frozen_layers_are_named_by_pattern() {
+        let left = trainable(&weights(), &["survey.*".to_owned()]).unwrap();
+        assert_eq!(left.into_iter().collect::<Vec<_>>(), ["body.a.weight"]);
+        let error = trainable(&weights(), &["survay.a".to_owned()]).unwrap_err();
+        assert!(error.contains("survey.a"), "{error}");
+    }
 }

@@ -1,117 +1,197 @@
-//! Held-out pictures, always damaged the same way: scores and a picture grid.
+//! Pictures kept away from training, always damaged the same way: scores and picture grids.
 
 use std::path::Path;
 
 use burn::tensor::Device;
-use relume::exposure::Thumbnail;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
 use relume::metrics::{align, psnr, ssim};
-use relume::models::lantern::{BRIGHTNESS, RESTORED};
 use relume_media::atomic::Overwrite;
-use relume_media::degrade::Degradation;
 use relume_media::photo::SaveOptions;
-use relume_media::{Image, Photo, Size, Srgb};
-use relume_nn::burn::{Parameters, download, run as forward, upload};
-use relume_nn::{Graph, Tensor, Weights};
-use serde_json::{Value, json};
+use relume_media::{Image, Photo, Rect, Size, Srgb};
+use relume_nn::burn::Parameters;
+use relume_nn::{Graph, Weights};
+use serde_json::{Map, Value, json};
 
-use crate::batch::{Sample, gather};
-use crate::datasets::photos::Photos;
-use crate::{Recipe, Result};
+use crate::datasets::{self, Item, OpenOptions, Views};
+use crate::learn::infer;
+use crate::recipe::{SetRecipe, Stage};
+use crate::tasks::{Damaged, Task, pair};
+use crate::{Error, Result};
 
-/// Seeds of the validation damage start here, far from those of training.
-const SEED: u64 = 1 << 40;
+/// Streams of the validation damage start here, far from those of training.
+const STREAMS: u64 = 1 << 40;
+
+/// Side in pixels of a picture in the grid.
+const CELL: usize = 256;
+
+/// The name of the set of held-out pictures.
+const HELD_OUT: &str = "held_out";
 
 struct Case {
-    sharp: Image<Srgb>,
-    sample: Sample,
+    input: Image<Srgb>,
+    truth: Option<Image<Srgb>>,
 }
 
-/// The held-out samples of a run.
-pub struct Validation {
+struct Set {
+    name: String,
     cases: Vec<Case>,
 }
 
+/// The validation sets of a stage.
+pub struct Validation {
+    sets: Vec<Set>,
+}
+
 impl Validation {
-    /// Damages the middle of each photograph.
+    /// Reads the named sets of `stage` and damages what `held_out` holds.
     ///
     /// # Errors
-    /// When a photograph cannot be cut or damaged.
-    pub fn new(photos: &Photos, recipe: &Recipe) -> Result<Self> {
-        let side = recipe.data.view;
-        let mut options = recipe.degradation.clone().for_crops();
-        options.untouched_share = 0.0;
-        let case = |index: usize| {
-            let sharp = photos.middle_view(index, side)?;
-            let seed = SEED + index as u64;
-            let degradation = Degradation::sample(seed, Size::new(side, side), &options);
-            let sample = Sample::of(degradation.apply(&sharp)?, 0.0);
-            Ok(Case { sharp, sample })
-        };
-        Ok(Self { cases: (0..photos.len()).map(case).collect::<Result<_>>()? })
+    /// When a set cannot be read or a picture cannot be damaged.
+    pub fn new(stage: &Stage, held_out: Option<&Views>) -> Result<Self> {
+        let mut sets = Vec::new();
+        if let Some(views) = held_out {
+            let side = stage.data.view;
+            let items = (0..views.len()).map(|index| views.middle_view(index, side));
+            sets.push(Set::new(HELD_OUT, items, stage)?);
+        }
+        for SetRecipe { name, path, kind, split, pictures, side } in &stage.validation {
+            let options = OpenOptions { split: split.clone(), manifest: None };
+            let views = Views::new(datasets::open(path, kind.as_deref(), &options)?, 0);
+            let count = (*pictures).min(views.len());
+            let items = (0..count).map(|i| views.middle_view(i * views.len() / count, *side));
+            sets.push(Set::new(name, items, stage)?);
+        }
+        Ok(Self { sets })
     }
 
-    /// Mean PSNR and SSIM of the input, of the exposure step alone and of the network, and the
-    /// brightness error; writes `validation.png` (input, exposed, restored, truth) into `folder`.
+    /// The score that chooses the best weights: `watch`, or the PSNR of the first set.
     ///
     /// # Errors
-    /// When the network does not run or the picture cannot be written.
+    /// [`Error::Setup`] when no set has the score that `watch` names.
+    pub fn watched(&self, scores: &Value, watch: Option<&str>) -> Result<Option<f64>> {
+        let (set, metric) = match watch {
+            Some(watch) => watch.split_once('.').unwrap_or((watch, "psnr")),
+            None => (self.sets.first().map_or("", |set| &set.name), "psnr"),
+        };
+        let score = scores[set][metric].as_f64();
+        if score.is_none() && watch.is_some() {
+            let message = format!("reports.watch: no score is called {set}.{metric} in {scores}");
+            return Err(Error::Setup(message));
+        }
+        Ok(score)
+    }
+
+    /// Scores of every set: PSNR in dB of the input, of each stage and of the result, SSIM of the
+    /// result; writes one grid per set (input, stages, truth) into `folder`.
+    ///
+    /// # Errors
+    /// When the network does not run or a picture cannot be written.
     pub fn score(
         &self,
         graph: &Graph,
         weights: &Weights,
+        task: &dyn Task,
         device: &Device,
         folder: &Path,
-        step: usize,
     ) -> Result<Value> {
         let device = device.clone().inner();
         let parameters = Parameters::new(weights, &device, false);
-        let (mut rows, mut sums) = (Vec::new(), [0.0; 6]);
-        for Case { sharp, sample } in &self.cases {
-            let batch = gather(std::slice::from_ref(sample));
-            let mut feeds: relume_nn::burn::Tensors =
-                batch.feeds.iter().map(|(name, t)| (name.clone(), upload(t, &device))).collect();
-            let wanted = forward(graph, &parameters, &feeds, &[BRIGHTNESS])?;
-            let brightness = first(wanted)?.values[0];
-            let exposure = Thumbnail::of(&sample.image).expose_for(brightness);
-            let told = Tensor::scalars(&[exposure.gain, exposure.white]);
-            feeds.insert(relume::models::lantern::EXPOSURE.into(), upload(&told, &device));
-            let restored = first(forward(graph, &parameters, &feeds, &[RESTORED])?)?;
-            let restored = Image::from_planar(sharp.size(), restored.values)?;
-            let exposed = sample.image.clone().map(|v| exposure.relight(v));
-            let scores = [
-                psnr(&sample.image, sharp)?,
-                psnr(&exposed, sharp)?,
-                psnr(&restored, sharp)?,
-                psnr(&align(&exposed, sharp)?, sharp)?,
-                psnr(&align(&restored, sharp)?, sharp)?,
-                ssim(&restored, sharp)?,
-            ];
-            sums.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score);
-            rows.push([sample.image.clone(), exposed, restored, sharp.clone()]);
+        let mut all = Map::new();
+        for set in &self.sets {
+            let (mut rows, mut sums) = (Vec::new(), Sums::default());
+            for Case { input, truth } in &set.cases {
+                let network = |feeds: &relume_nn::Feeds, outputs: &[&str]| {
+                    infer(graph, &parameters, &device, feeds, outputs)
+                };
+                let stages = task.restore(&network, input)?;
+                if let Some(truth) = truth {
+                    sums.add("psnr_input", psnr(input, truth)?);
+                    sums.add_all(&stages, truth)?;
+                }
+                let made = stages.into_iter().map(|(_, picture)| picture);
+                let row = std::iter::once(input.clone()).chain(made).chain(truth.clone());
+                rows.push(row.map(|picture| middle(&picture, CELL)).collect::<Vec<_>>());
+            }
+            let options = SaveOptions { overwrite: Overwrite::Always, ..SaveOptions::default() };
+            let path = folder.join(format!("validation-{}.png", set.name));
+            Photo::from_image(grid(&rows)).save(&path, &options)?;
+            all.insert(set.name.clone(), sums.means(set.cases.len()));
         }
-        let grid = grid(&rows);
-        let options = SaveOptions { overwrite: Overwrite::Always, ..SaveOptions::default() };
-        Photo::from_image(grid).save(&folder.join("validation.png"), &options)?;
-        let mean = |i: usize| sums[i] / self.cases.len().max(1) as f64;
-        Ok(json!({
-            "step": step, "pictures": self.cases.len(),
-            "psnr": { "input": mean(0), "exposed": mean(1), "restored": mean(2) },
-            "psnr_aligned": { "exposed": mean(3), "restored": mean(4) },
-            "ssim_restored": mean(5),
-        }))
+        Ok(Value::Object(all))
     }
 }
 
-fn first(outputs: relume_nn::burn::Tensors) -> Result<Tensor> {
-    let output = outputs.into_values().next();
-    let output = output.ok_or_else(|| relume_nn::Error::Run("the network gave nothing".into()))?;
-    Ok(download(output)?)
+impl Set {
+    fn new(
+        name: &str,
+        items: impl Iterator<Item = Result<Option<Item>>>,
+        stage: &Stage,
+    ) -> Result<Self> {
+        let mut unharmed = stage.clone();
+        unharmed.degradation.untouched_share = 0.0;
+        let case = |(index, item): (usize, Result<Option<Item>>)| {
+            let mut rng = ChaCha8Rng::seed_from_u64(stage.seed);
+            rng.set_stream(STREAMS + index as u64);
+            let Some(item) = item? else { return Ok(None) };
+            Ok(match item {
+                Item::Alone(input) => Some(Case { input, truth: None }),
+                item => pair(item, &mut rng, &unharmed)?
+                    .map(|Damaged { input, target }| Case { input, truth: Some(target) }),
+            })
+        };
+        let cases = items.enumerate().filter_map(|found| case(found).transpose());
+        Ok(Self { name: name.to_owned(), cases: cases.collect::<Result<_>>()? })
+    }
 }
 
-fn grid(rows: &[[Image<Srgb>; 4]]) -> Image<Srgb> {
-    let side = rows.first().map_or(Size::new(1, 1), |row| row[0].size());
-    Image::from_fn(Size::new(4 * side.width, rows.len().max(1) * side.height), |x, y| {
-        let picture = rows.get(y / side.height).map(|row| &row[x / side.width]);
-        picture.map_or([0.0; 3], |p| p.get(x % side.width, y % side.height))
+/// Sums of scores by name.
+#[derive(Default)]
+struct Sums(std::collections::BTreeMap<String, f64>);
+
+impl Sums {
+    fn add(&mut self, name: &str, score: f64) {
+        *self.0.entry(name.to_owned()).or_default() += score;
+    }
+
+    fn add_all(&mut self, stages: &[(&str, Image<Srgb>)], truth: &Image<Srgb>) -> Result<()> {
+        let Some(((_, result), before)) = stages.split_last() else { return Ok(()) };
+        for (name, picture) in before {
+            self.add(&format!("psnr_{name}"), psnr(picture, truth)?);
+        }
+        self.add("psnr", psnr(result, truth)?);
+        self.add("psnr_aligned", psnr(&align(result, truth)?, truth)?);
+        self.add("ssim", ssim(result, truth)?);
+        Ok(())
+    }
+
+    fn means(self, count: usize) -> Value {
+        let mut means = json!({ "pictures": count });
+        for (name, sum) in self.0 {
+            means[name] = json!(sum / count.max(1) as f64);
+        }
+        means
+    }
+}
+
+fn middle(picture: &Image<Srgb>, side: usize) -> Image<Srgb> {
+    let size = picture.size();
+    let (width, height) = (side.min(size.width), side.min(size.height));
+    let (x, y) = ((size.width - width) / 2, (size.height - height) / 2);
+    let rect = Rect { x, y, size: Size::new(width, height) };
+    picture.crop(rect).unwrap_or_else(|_| picture.clone())
+}
+
+/// Rows of pictures side by side; smaller ones sit in the upper left corner of a grey cell.
+fn grid(rows: &[Vec<Image<Srgb>>]) -> Image<Srgb> {
+    let pictures = || rows.iter().flatten().map(Image::size);
+    let width = pictures().map(|size| size.width).max().unwrap_or(1);
+    let height = pictures().map(|size| size.height).max().unwrap_or(1);
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(1).max(1);
+    Image::from_fn(Size::new(columns * width, rows.len().max(1) * height), |x, y| {
+        let picture = rows.get(y / height).and_then(|row| row.get(x / width));
+        let (x, y) = (x % width, y % height);
+        let inside = picture.filter(|p| x < p.size().width && y < p.size().height);
+        inside.map_or([0.25; 3], |picture| picture.get(x, y))
     })
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use relume_media::atomic::Overwrite;
 use relume_media::photo::SaveOptions;
 use relume_media::{Image, Photo, Progress, Size};
-use relume_train::{RunOptions, run};
+use relume_train::{Recipe, RunOptions, run};
 
 /// A folder with a few procedural photographs and a recipe that trains on them in seconds.
 fn workshop(steps: usize) -> (tempfile::TempDir, PathBuf) {
@@ -26,17 +26,22 @@ fn workshop(steps: usize) -> (tempfile::TempDir, PathBuf) {
     let recipe = folder.path().join("recipe.toml");
     let text = format!(
         "model = \"lantern-s\"\nseed = 5\nsteps = {steps}\n\
-         [data]\nphotos = [\"photos\"]\nview = 64\ncrop = 32\nviews = 2\n\
-         [optimizer]\nwarmup = 2\n\
-         [reports]\njournal = 1\ncheckpoint = 3\nvalidation = {steps}\nvalidation_pictures = 1\n"
+         [data]\nview = 64\ncrop = 32\nviews = 2\nheld_out = 1\n\
+         [[data.sources]]\npath = \"photos\"\n\
+         [schedule]\nwarmup = 2\n\
+         [reports]\njournal = 1\ncheckpoint = 3\nvalidation = 3\n"
     );
     std::fs::write(&recipe, text).unwrap();
     (folder, recipe)
 }
 
+/// What a finished run leaves, bit for bit the same however often it was stopped.
+const FILES: [&str; 4] =
+    ["checkpoint.safetensors", "model.safetensors", "best.safetensors", "validation-held_out.png"];
+
 fn train(recipe: &Path, folder: &Path, resume: bool, stop_at: Option<usize>) {
-    let options = RunOptions { resume, stop_at, start_from: None };
-    run(recipe, folder, &options, &Progress::silent()).unwrap();
+    let options = RunOptions { resume, stop_at, ..RunOptions::default() };
+    run(&Recipe::load(recipe).unwrap(), folder, &options, &Progress::silent()).unwrap();
 }
 
 #[test]
@@ -46,7 +51,7 @@ fn resuming_is_exact() {
     train(&recipe, &whole, false, None);
     train(&recipe, &parts, false, Some(3));
     train(&recipe, &parts, true, None);
-    for file in ["checkpoint.safetensors", "model.safetensors", "validation.png"] {
+    for file in FILES {
         let read = |run: &Path| std::fs::read(run.join(file)).unwrap();
         assert!(read(&whole) == read(&parts), "{file} differs");
     }
@@ -70,7 +75,8 @@ fn a_finished_run_is_not_overwritten_by_accident() {
     let run_folder = folder.path().join("run");
     train(&recipe, &run_folder, false, None);
     let options = RunOptions::default();
-    let error = run(&recipe, &run_folder, &options, &Progress::silent()).unwrap_err();
+    let error = run(&Recipe::load(&recipe).unwrap(), &run_folder, &options, &Progress::silent())
+        .unwrap_err();
     assert!(error.to_string().contains("holds a run already"), "{error}");
 }
 
@@ -81,10 +87,12 @@ fn unknown_keys_and_wrong_values_are_named() {
     let refuse = |text: String, word: &str| {
         std::fs::write(&recipe, text).unwrap();
         let options = RunOptions::default();
-        let error = run(&recipe, folder.path(), &options, &Progress::silent()).unwrap_err();
+        let refused = Recipe::load(&recipe)
+            .and_then(|recipe| run(&recipe, folder.path(), &options, &Progress::silent()));
+        let error = refused.unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     };
-    refuse(text.replace("seed = 5", "seeds = 5"), "seeds");
-    refuse(text.replace("crop = 32", "crop = 33"), "multiple of 16");
+    refuse(text.replace("seed = 5", "seeds = 5"), "did you mean `seed`");
+    refuse(text.replace("crop = 32", "crop = 65"), "larger than data.view");
     refuse(text.replace("lantern-s", "lantern-q"), "lantern-q");
 }

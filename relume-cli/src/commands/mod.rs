@@ -7,6 +7,7 @@ pub(crate) mod models;
 pub(crate) mod restore;
 pub(crate) mod score;
 pub(crate) mod train;
+pub(crate) mod tune;
 
 /// A number from `least` to `most`, as an argument.
 fn number(text: &str, least: f32, most: f32) -> Result<f32, String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use relume::metrics::{METRICS, MetricCard, align, find};
+use relume::metrics::{METRICS, MetricCard, Pristine, Shown, Subject, align, find};
 use relume_media::{Limits, Photo};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     picture: PathBuf,
     /// The truth: a picture, or a folder with pictures of the same names
     truth: PathBuf,
-    /// Metrics to measure [default: all]
+    /// Metrics to measure [default: psnr, ssim]
     #[arg(long, value_name = "NAME", value_parser = metric)]
     metric: Vec<&'static MetricCard>,
     /// First fit one gain and one gamma per picture to its truth; never a headline figure
@@ -58,7 +58,9 @@ struct Mean {
 /// Scores one pair or two folders.
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let console = Console { json: args.json, quiet };
-    let cards = if args.metric.is_empty() { METRICS.to_vec() } else { args.metric.clone() };
+    let usual = || METRICS.iter().copied().filter(|card| card.shown == Shown::Always).collect();
+    let cards: Vec<_> = if args.metric.is_empty() { usual() } else { args.metric.clone() };
+    let pristine = Pristine::ours()?;
     let mut batch = Batch::new("score", console);
     let pairs = pairs(args, &mut batch)?;
     let width = pairs.iter().map(|(input, _)| input.name().chars().count()).max().unwrap_or(0);
@@ -67,7 +69,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let mut sums = vec![0.0; cards.len()];
     let mut count = 0;
     for (input, truth) in &pairs {
-        let values = match values(input, truth, args.align, &cards) {
+        let values = match values(input, truth, args.align, &cards, &pristine) {
             Ok(values) => values,
             Err(failure) => {
                 batch.failed(&input.name(), failure)?;
@@ -138,6 +140,7 @@ fn values(
     truth: &Path,
     aligned: bool,
     cards: &[&MetricCard],
+    pristine: &Pristine,
 ) -> Result<Vec<f64>, Failure> {
     let mut picture = input.load()?.image;
     let truth = Photo::load(truth, &Limits::default())?.image;
@@ -147,7 +150,8 @@ fn values(
     if aligned {
         picture = align(&picture, &truth).map_err(unfit)?;
     }
-    cards.iter().map(|card| (card.evaluate)(&picture, &truth).map_err(unfit)).collect()
+    let subject = Subject { picture: &picture, truth: Some(&truth), pristine };
+    cards.iter().map(|card| card.evaluate(&subject).map_err(unfit)).collect()
 }
 
 fn columns(cards: &[&MetricCard], values: &[f64]) -> String {

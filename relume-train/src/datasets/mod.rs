@@ -1,65 +1,140 @@
-//! What a run learns from. A new kind of data is a file here.
+//! What a run learns from. A new kind of dataset is a file here and one line in [`DATASETS`].
 
-pub mod hdr;
-pub mod photos;
+mod clean;
+mod files;
+mod lens;
+mod paired;
+mod scenes;
+mod unpaired;
+mod views;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+pub use files::free_files;
+use relume_media::{Image, Linear, Srgb};
+pub use views::{Augment, Views};
 
 use crate::{Error, Result};
 
-/// All files below `folders` with one of the `extensions`, sorted, each listed as free if there is
-/// a list.
-pub(crate) fn files(
-    folders: &[PathBuf],
-    extensions: &[&str],
-    free: Option<&HashSet<PathBuf>>,
-) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for folder in folders {
-        let mut queue = vec![folder.clone()];
-        while let Some(place) = queue.pop() {
-            let unreadable = |e: std::io::Error| Error::Dataset {
-                path: place.clone(),
-                message: format!("{e}; check the path in the recipe"),
-            };
-            for entry in std::fs::read_dir(&place).map_err(unreadable)? {
-                let path = entry.map_err(unreadable)?.path();
-                let extension = path.extension().unwrap_or_default().to_string_lossy();
-                if path.is_dir() {
-                    queue.push(path);
-                } else if extensions.contains(&extension.to_lowercase().as_str())
-                    && free.is_none_or(|free| free.contains(&canonical(&path)))
-                {
-                    found.push(path);
-                }
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
+/// Every kind, the more particular layouts first: the first that recognises a path opens it.
+pub const DATASETS: &[&DatasetCard] =
+    &[&paired::CARD, &scenes::CARD, &clean::CARD, &unpaired::CARD];
+
+/// One thing to learn from or to be scored on.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A sharp, well exposed picture.
+    Sharp(Image<Srgb>),
+    /// Scene-linear light, highlights above 1.
+    Scene(Image<Linear>),
+    /// A damaged picture and what it should be, of one size.
+    Pair {
+        /// The damaged one.
+        input: Image<Srgb>,
+        /// What it should be.
+        target: Image<Srgb>,
+    },
+    /// A picture without a counterpart.
+    Alone(Image<Srgb>),
+    /// One scene at several exposures, all of one size.
+    Series {
+        /// From dark to bright.
+        exposures: Vec<Image<Srgb>>,
+        /// Which of them is well exposed, if that is known.
+        target: Option<usize>,
+    },
 }
 
-/// The files that `manifest` (tab-separated, columns `path` and `tier`) lists as `free`.
+/// A collection of items that are read one at a time.
+pub trait Dataset: Send + Sync {
+    /// Number of items.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Name of an item, for tables and messages.
+    fn name(&self, index: usize) -> String;
+
+    /// The files an item is read from.
+    fn files(&self, index: usize) -> Vec<PathBuf>;
+
+    /// Reads an item.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or pictures that belong together differ in size.
+    fn read(&self, index: usize) -> Result<Item>;
+
+    /// Files that belong to no item, with the reason.
+    fn leftovers(&self) -> Vec<(PathBuf, String)> {
+        Vec::new()
+    }
+}
+
+/// The static description of a kind of dataset.
+#[derive(Debug)]
+pub struct DatasetCard {
+    /// Name in recipes and on the command line.
+    pub name: &'static str,
+    /// One line: what it holds.
+    pub help: &'static str,
+    /// Its folders and files, drawn as a tree.
+    pub layout: &'static str,
+    /// Where the layout comes from.
+    pub source: &'static str,
+    /// Whether a path looks like this kind.
+    pub recognise: fn(&Path) -> bool,
+    /// Lists its items.
+    pub open: fn(&Path, &OpenOptions) -> Result<Box<dyn Dataset>>,
+}
+
+/// Which part of a dataset to open.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The part, such as `train` or `test`, where the layout has parts.
+    pub split: Option<String>,
+    /// A tab-separated list with columns `path` and `tier`: only files of tier `free` are used.
+    pub manifest: Option<PathBuf>,
+}
+
+/// Opens the dataset at `path`, of the named kind or of the one its layout shows.
 ///
 /// # Errors
-/// [`Error::Dataset`] when it cannot be read or lacks a column.
-pub fn free_files(manifest: &Path) -> Result<HashSet<PathBuf>> {
-    let wrong = |message: String| Error::Dataset { path: manifest.to_owned(), message };
-    let text = std::fs::read_to_string(manifest).map_err(|e| wrong(e.to_string()))?;
-    let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
-    let column = |name: &str| {
-        let place = header.iter().position(|column| *column == name);
-        place.ok_or_else(|| wrong(format!("has no column `{name}`")))
-    };
-    let (path, tier) = (column("path")?, column("tier")?);
-    let folder = manifest.parent().unwrap_or(Path::new("."));
-    let rows = lines.map(|line| line.split('\t').collect::<Vec<_>>());
-    let free = rows.filter(|row| row.get(tier) == Some(&"free"));
-    Ok(free.filter_map(|row| row.get(path).map(|p| canonical(&folder.join(p)))).collect())
+/// [`Error::Dataset`] when the kind is unknown, nothing is recognised, or nothing is found.
+pub fn open(path: &Path, kind: Option<&str>, options: &OpenOptions) -> Result<Box<dyn Dataset>> {
+    let set = (kind_of(path, kind)?.open)(path, options)?;
+    if set.is_empty() {
+        let message = match options.manifest {
+            Some(_) => "no file that may be used; check the manifest's tier column",
+            None => "no picture that can be used; `relume dataset check` says what is there",
+        };
+        return Err(Error::Dataset { path: path.to_owned(), message: message.into() });
+    }
+    Ok(set)
 }
 
-fn canonical(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+/// The card of the named kind, or of the one that `path` looks like.
+///
+/// # Errors
+/// [`Error::Dataset`] when it is unknown, or the layout is like no kind's.
+pub fn kind_of(path: &Path, kind: Option<&str>) -> Result<&'static DatasetCard> {
+    let wrong = |message: String| Error::Dataset { path: path.to_owned(), message };
+    let names = || DATASETS.iter().map(|card| card.name);
+    if !path.exists() {
+        return Err(wrong("does not exist; check the path".into()));
+    }
+    let Some(kind) = kind else {
+        return DATASETS.iter().copied().find(|card| (card.recognise)(path)).ok_or_else(|| {
+            let kinds = names().collect::<Vec<_>>().join(", ");
+            wrong(format!("looks like no kind of dataset; name one: {kinds}"))
+        });
+    };
+    DATASETS.iter().copied().find(|card| card.name == kind).ok_or_else(|| {
+        let near = crate::nearest(kind, names());
+        let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+        let kinds = names().collect::<Vec<_>>().join(", ");
+        wrong(format!("no kind of dataset is called {kind}; there is {kinds}{near}"))
+    })
 }

@@ -2,7 +2,19 @@
 
 use relume_media::{Image, Result, Srgb};
 
-use super::same_size;
+use super::{Better, Measure, MetricCard, Shown, psnr, same_size};
+
+/// The card of [`psnr_aligned`].
+pub(super) const CARD: MetricCard = MetricCard {
+    name: "psnr_aligned",
+    help: "PSNR after the one gain and gamma that fits the truth best: detail without brightness",
+    source: "relume",
+    unit: "dB",
+    better: Better::Higher,
+    decimals: 2,
+    shown: Shown::InTables,
+    measure: Measure::AgainstTruth(psnr_aligned),
+};
 
 /// Levels of the histogram the search runs on; 8-bit values fall on levels exactly.
 const LEVELS: usize = 255 * 16;
@@ -38,26 +50,49 @@ pub fn align(output: &Image<Srgb>, truth: &Image<Srgb>) -> Result<Image<Srgb>> {
     Ok(find_alignment(output, truth)?.apply(output))
 }
 
+/// PSNR in decibels of `output` after [`align`]: what is left when brightness does not count.
+///
+/// # Errors
+/// As [`align`].
+pub fn psnr_aligned(output: &Image<Srgb>, truth: &Image<Srgb>) -> Result<f64> {
+    psnr(&align(output, truth)?, truth)
+}
+
 /// Searches gain and gamma coarse to fine; deterministic, gain 1/16 to 64, gamma 1/8 to 8.
 ///
 /// # Errors
 /// As [`align`].
 pub fn find_alignment(output: &Image<Srgb>, truth: &Image<Srgb>) -> Result<Alignment> {
     same_size(output, truth)?;
-    let levels = joint_levels(output, truth);
+    Ok(search(&joint_levels(output, truth), (1.0, 5.0)))
+}
+
+/// As [`find_alignment`], but the gamma alone: the gain stays 1.
+///
+/// # Errors
+/// As [`align`].
+pub fn find_gamma(output: &Image<Srgb>, truth: &Image<Srgb>) -> Result<Alignment> {
+    same_size(output, truth)?;
+    Ok(search(&joint_levels(output, truth), (0.0, 0.0)))
+}
+
+/// The best alignment with a log gain within the reach (second) of a centre (first).
+fn search(levels: &[Level], log_gain: (f64, f64)) -> Alignment {
     let at = |log_gain: f64, log_gamma: f64| Alignment {
         gain: log_gain.exp2(),
         gamma: log_gamma.exp2(),
     };
-    let (mut center, mut reach) = ((1.0, 0.0), (5.0, 3.0));
+    let (mut center, mut reach) = ((log_gain.0, 0.0), (log_gain.1, 3.0));
+    // Without a reach there is one gain only.
+    let gain_steps = if log_gain.1 > 0.0 { GRID } else { 0 };
     for _ in 0..REFINEMENTS {
         let mut best = (f64::INFINITY, center);
-        for i in -GRID..=GRID {
+        for i in -gain_steps..=gain_steps {
             for j in -GRID..=GRID {
                 let gain: f64 = center.0 + reach.0 * f64::from(i) / f64::from(GRID);
                 let gamma: f64 = center.1 + reach.1 * f64::from(j) / f64::from(GRID);
                 let point = (gain.clamp(-4.0, 6.0), gamma.clamp(-3.0, 3.0));
-                let error = squared_error(&levels, at(point.0, point.1));
+                let error = squared_error(levels, at(point.0, point.1));
                 if error < best.0 {
                     best = (error, point);
                 }
@@ -66,7 +101,7 @@ pub fn find_alignment(output: &Image<Srgb>, truth: &Image<Srgb>) -> Result<Align
         center = best.1;
         reach = (reach.0 / 4.0, reach.1 / 4.0);
     }
-    Ok(at(center.0, center.1))
+    at(center.0, center.1)
 }
 
 /// One level of the output: how many values have it, and the sum of the truth's values there.
@@ -106,7 +141,6 @@ fn squared_error(levels: &[Level], alignment: Alignment) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::psnr;
     use super::*;
     use relume_media::Size;
 
@@ -136,6 +170,14 @@ mod tests {
         let dark = truth.clone().map(|v| 0.1 * v.powf(1.3));
         assert!(psnr(&dark, &truth).unwrap() < 10.0);
         assert!(psnr(&align(&dark, &truth).unwrap(), &truth).unwrap() > 50.0);
+    }
+
+    #[test]
+    fn a_known_gamma_is_found_without_touching_the_gain() {
+        let truth = ramp();
+        let found = find_gamma(&truth.clone().map(|v| v.powf(2.2)), &truth).unwrap();
+        assert_eq!(found.gain, 1.0);
+        assert!((found.gamma - 1.0 / 2.2).abs() < 1e-3, "{found:?}");
     }
 
     #[test]

@@ -2,16 +2,18 @@
 
 use relume_media::{Image, Result, Srgb};
 
-use super::{MetricCard, same_size};
+use super::{Better, Measure, MetricCard, Shown, same_size};
 
 /// The card of [`psnr`].
 pub(super) const CARD: MetricCard = MetricCard {
     name: "psnr",
     help: "peak signal-to-noise ratio, RGB, 8 bit after rounding, no border crop",
+    source: "BasicSR, calculate_psnr",
     unit: "dB",
-    higher_is_better: true,
+    better: Better::Higher,
     decimals: 2,
-    evaluate: psnr,
+    shown: Shown::Always,
+    measure: Measure::AgainstTruth(psnr),
 };
 
 /// PSNR in decibels over all RGB values, both pictures rounded to 8 bit; infinite when they agree.

@@ -29,6 +29,7 @@ pub static S: ModelCard = ModelCard {
     name: "lantern-s",
     help: "dark, shaken, noisy photos: light, shake and noise in one small network",
     source: "relume; stem and widths after a duel at equal CPU time, exposure as an input",
+    output: RESTORED,
     graph: || build("lantern-s", &[32, 64, 96, 128], 3),
     weights: Some(include_bytes!("../../weights/lantern-s.safetensors")),
 };

@@ -18,6 +18,8 @@ pub struct ModelCard {
     pub help: &'static str,
     /// Where the idea comes from.
     pub source: &'static str,
+    /// Output of the graph that is the picture.
+    pub output: &'static str,
     /// Builds the graph.
     pub graph: fn() -> relume_nn::Result<Graph>,
     /// Our trained weights, if the program carries them: bytes of a safetensors file.
@@ -30,7 +32,7 @@ impl ModelCard {
     /// # Errors
     /// When the graph does not build, which tests rule out.
     pub fn facts(&self) -> Result<Facts> {
-        Ok(Facts::of(&(self.graph)()?, lantern::RESTORED)?)
+        Ok(Facts::of(&(self.graph)()?, self.output)?)
     }
 
     /// The embedded weights, checked against the graph.

@@ -1,0 +1,190 @@
+//! Each layer as ONNX operators. A new layer is one arm in [`write`].
+
+use super::Writer;
+use super::messages::Attribute;
+use crate::graph::{Node, NodeId};
+use crate::layer::{Conv, Layer, Pointwise};
+use crate::relight::KNEE;
+
+/// Adds the operators that make the value of `node`.
+pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
+    let inputs: Vec<String> = node.inputs.iter().map(|&id| w.value(id)).collect();
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let (out, name) = (w.value(id), node.name.as_str());
+    let Some(&x) = inputs.first() else { return };
+    match &node.layer {
+        Layer::Input => {}
+        Layer::Conv(conv) => convolution(w, node, conv, x, &out),
+        Layer::Pointwise(function) => pointwise(w, *function, x, &out),
+        Layer::Prelu => {
+            let slopes = w.parameter(node, "weight", Some(&[node.channels, 1, 1]));
+            w.operator("PRelu", &[x, &slopes], &out, Vec::new());
+        }
+        Layer::LayerNorm { epsilon } => layer_norm(w, node, *epsilon, x, &out),
+        Layer::Add => w.operator("Add", &inputs, &out, Vec::new()),
+        Layer::Multiply => w.operator("Mul", &inputs, &out, Vec::new()),
+        Layer::Modulate => {
+            let scale = slice(w, name, inputs[1], 0, node.channels);
+            let shift = slice(w, name, inputs[1], node.channels, 2 * node.channels);
+            let one = w.number(1.0);
+            let factor = w.step(name, "Add", &[&scale, &one], Vec::new());
+            let scaled = w.step(name, "Mul", &[x, &factor], Vec::new());
+            w.operator("Add", &[&scaled, &shift], &out, Vec::new());
+        }
+        Layer::Concat => w.operator("Concat", &inputs, &out, vec![Attribute::int("axis", 1)]),
+        Layer::Slice { from, to } => {
+            let parts = [*from, *to, 1].map(|place| w.places(&[place as i64]));
+            w.operator("Slice", &[x, &parts[0], &parts[1], &parts[2]], &out, Vec::new());
+        }
+        Layer::PixelShuffle(r) => {
+            let order = vec![Attribute::int("blocksize", *r), Attribute::text("mode", "CRD")];
+            w.operator("DepthToSpace", &[x], &out, order);
+        }
+        Layer::PixelUnshuffle(r) => unshuffle(w, node, *r, x, &out),
+        Layer::Enlarge(r) => {
+            let scales = w.numbers(&[1.0, 1.0, *r as f32, *r as f32]);
+            let how = vec![
+                Attribute::text("mode", "linear"),
+                Attribute::text("coordinate_transformation_mode", "half_pixel"),
+            ];
+            w.operator("Resize", &[x, "", &scales], &out, how);
+        }
+        Layer::GlobalPool => w.operator("GlobalAveragePool", &[x], &out, Vec::new()),
+        Layer::Relight => relight(w, name, x, inputs[1], &out),
+    }
+}
+
+fn convolution(w: &mut Writer<'_>, node: &Node, conv: &Conv, x: &str, out: &str) {
+    let weight = w.parameter(node, "weight", None);
+    let bias = conv.bias.then(|| w.parameter(node, "bias", None));
+    let mut inputs = vec![x, &weight];
+    inputs.extend(bias.as_deref());
+    let attributes = vec![
+        Attribute::ints("kernel_shape", &[conv.kernel; 2]),
+        Attribute::ints("strides", &[conv.stride; 2]),
+        Attribute::ints("pads", &[conv.padding; 4]),
+        Attribute::ints("dilations", &[conv.dilation; 2]),
+        Attribute::int("group", conv.groups),
+    ];
+    w.operator("Conv", &inputs, out, attributes);
+}
+
+fn pointwise(w: &mut Writer<'_>, function: Pointwise, x: &str, out: &str) {
+    match function {
+        Pointwise::Relu => w.operator("Relu", &[x], out, Vec::new()),
+        Pointwise::LeakyRelu(slope) => {
+            w.operator("LeakyRelu", &[x], out, vec![Attribute::float("alpha", slope)]);
+        }
+        Pointwise::Sigmoid => w.operator("Sigmoid", &[x], out, Vec::new()),
+        Pointwise::Tanh => w.operator("Tanh", &[x], out, Vec::new()),
+        Pointwise::Log2 => {
+            let natural = w.step(out, "Log", &[x], Vec::new());
+            let factor = w.number(std::f32::consts::LOG2_E);
+            w.operator("Mul", &[&natural, &factor], out, Vec::new());
+        }
+        Pointwise::Clamp(low, high) => {
+            let (low, high) = (w.number(low), w.number(high));
+            w.operator("Clip", &[x, &low, &high], out, Vec::new());
+        }
+    }
+}
+
+/// Channels `from..to`, as a step of `node`.
+fn slice(w: &mut Writer<'_>, node: &str, x: &str, from: usize, to: usize) -> String {
+    let [from, to, axis] = [from, to, 1].map(|place| w.places(&[place as i64]));
+    w.step(node, "Slice", &[x, &from, &to, &axis], Vec::new())
+}
+
+/// ONNX normalises over the last axes: the channels go there and come back.
+fn layer_norm(w: &mut Writer<'_>, node: &Node, epsilon: f32, x: &str, out: &str) {
+    let (scale, shift) = (w.parameter(node, "weight", None), w.parameter(node, "bias", None));
+    let order = |order: [usize; 4]| vec![Attribute::ints("perm", &order)];
+    let last = w.step(&node.name, "Transpose", &[x], order([0, 2, 3, 1]));
+    let how = vec![Attribute::signed("axis", -1), Attribute::float("epsilon", epsilon)];
+    let unit = w.step(&node.name, "LayerNormalization", &[&last, &scale, &shift], how);
+    w.operator("Transpose", &[&unit], out, order([0, 3, 1, 2]));
+}
+
+/// ONNX puts the place in the block before the channel, we the channel before the place.
+fn unshuffle(w: &mut Writer<'_>, node: &Node, r: usize, x: &str, out: &str) {
+    let size = vec![Attribute::int("blocksize", r)];
+    let blocks = w.step(&node.name, "SpaceToDepth", &[x], size);
+    let channels = node.channels / (r * r);
+    let order: Vec<i64> = (0..channels)
+        .flat_map(|c| (0..r * r).map(move |place| (place * channels + c) as i64))
+        .collect();
+    let order = w.places(&order);
+    w.operator("Gather", &[&blocks, &order], out, vec![Attribute::int("axis", 1)]);
+}
+
+/// The exposure step, as [`Exposure::relight`](crate::relight::Exposure::relight) computes it.
+fn relight(w: &mut Writer<'_>, node: &str, x: &str, exposure: &str, out: &str) {
+    let gain = slice(w, node, exposure, 0, 1);
+    let white = slice(w, node, exposure, 1, 2);
+    let mut steps = Steps { w, node };
+    let linear = steps.decode(x);
+    let exposed = steps.two("Mul", &gain, &linear);
+    let toned = steps.shoulder(&exposed, &white);
+    steps.encode(&toned, out);
+}
+
+/// Arithmetic on whole tensors, one operator a call.
+struct Steps<'w, 'a> {
+    w: &'w mut Writer<'a>,
+    node: &'w str,
+}
+
+impl Steps<'_, '_> {
+    fn two(&mut self, kind: &str, a: &str, b: &str) -> String {
+        self.w.step(self.node, kind, &[a, b], Vec::new())
+    }
+
+    fn with(&mut self, kind: &str, a: &str, number: f32) -> String {
+        let number = self.w.number(number);
+        self.two(kind, a, &number)
+    }
+
+    /// `low` where `x` is at most `knee`, `high` elsewhere.
+    fn below(&mut self, x: &str, knee: f32, low: &str, high: &str) -> String {
+        let is_low = self.with("LessOrEqual", x, knee);
+        self.w.step(self.node, "Where", &[&is_low, low, high], Vec::new())
+    }
+
+    fn decode(&mut self, x: &str) -> String {
+        let straight = self.with("Div", x, 12.92);
+        let straight = self.with("Max", &straight, 0.0);
+        let curve = self.with("Add", x, 0.055);
+        let curve = self.with("Div", &curve, 1.055);
+        let curve = self.with("Pow", &curve, 2.4);
+        self.below(x, 0.040_45, &straight, &curve)
+    }
+
+    fn shoulder(&mut self, exposed: &str, white: &str) -> String {
+        let span = 1.0 - KNEE;
+        let top = self.with("Max", white, 1.0);
+        let top = self.with("Sub", &top, KNEE);
+        let top = self.with("Div", &top, span);
+        let top = self.two("Mul", &top, &top);
+        let above = self.with("Sub", exposed, KNEE);
+        let above = self.with("Div", &above, span);
+        let bend = self.two("Div", &above, &top);
+        let bend = self.with("Add", &bend, 1.0);
+        let rise = self.two("Mul", &above, &bend);
+        let rise = self.with("Mul", &rise, span);
+        let fall = self.with("Add", &above, 1.0);
+        let curve = self.two("Div", &rise, &fall);
+        let curve = self.with("Add", &curve, KNEE);
+        let curve = self.with("Min", &curve, 1.0);
+        self.below(exposed, KNEE, exposed, &curve)
+    }
+
+    fn encode(&mut self, linear: &str, out: &str) {
+        let straight = self.with("Mul", linear, 12.92);
+        let straight = self.with("Max", &straight, 0.0);
+        let curve = self.with("Pow", linear, 1.0 / 2.4);
+        let curve = self.with("Mul", &curve, 1.055);
+        let curve = self.with("Sub", &curve, 0.055);
+        let is_low = self.with("LessOrEqual", linear, 0.003_130_8);
+        self.w.operator("Where", &[&is_low, &straight, &curve], out, Vec::new());
+    }
+}

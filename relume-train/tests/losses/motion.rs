@@ -1,0 +1,84 @@
+//! Losses on motion between frames and what is copied along it.
+
+use crate::case::{Case, Plane, Planes};
+
+fn cross_entropy(probability: f64, truth: bool) -> f64 {
+    -(if truth { probability } else { 1.0 - probability }).ln()
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let visible =
+        || Plane::random([2, 1, 10, 12], 9, 0.0, 1.0).map(|v| f64::from(u8::from(v > 0.3)));
+    let fine = |shape, seed| Plane::random(shape, seed, -2.0, 2.0);
+    let flow = Case {
+        kind: "flow",
+        table: "mask = \"visible\"",
+        loss: None,
+        outputs: [("flow", fine([2, 2, 5, 6], 10))].into(),
+        targets: [("flow", fine([2, 2, 10, 12], 11)), ("visible", visible())].into(),
+        feeds: Planes::new(),
+        reference: Box::new(|x, t, _| {
+            let (errors, seen) = (flow_errors(&x["flow"], &t["flow"]), t["visible"].pooled(2));
+            errors.with(&seen, |e, s| e * s).mean() / seen.mean()
+        }),
+    };
+    let mut outputs = flow.outputs.clone();
+    outputs.insert("confidence", Plane::random([2, 1, 5, 6], 12, 0.05, 0.95));
+    let confidence = Case {
+        kind: "confidence",
+        table: "mask = \"visible\"\ntolerance = 1.5",
+        loss: None,
+        outputs,
+        targets: flow.targets.clone(),
+        feeds: Planes::new(),
+        reference: Box::new(|x, t, _| {
+            let (errors, seen) = (flow_errors(&x["flow"], &t["flow"]), t["visible"].pooled(2));
+            let right = errors.with(&seen, |e, s| f64::from(u8::from(e < 1.5 && s > 0.5)));
+            x["confidence"].with(&right, |p, right| cross_entropy(p, right > 0.5)).mean()
+        }),
+    };
+    vec![flow, confidence, copy_gate()]
+}
+
+fn flow_errors(x: &Plane, truth: &Plane) -> Plane {
+    let [n, _, h, w] = x.shape;
+    let truth = truth.pooled(2);
+    Plane::from_fn([n, 1, h, w], |[n, _, y, column]| {
+        (0..2).map(|c| (x.at(n, c, y, column) - truth.at(n, c, y, column) / 2.0).abs()).sum()
+    })
+}
+
+fn copy_gate() -> Case {
+    let shape = [2, 3, 5, 6];
+    let truth = Plane::random(shape, 13, 0.5, 4.0);
+    let change = Plane::random(shape, 14, 0.88, 1.12);
+    Case {
+        kind: "copy_gate",
+        table: "mask = \"mask\"",
+        loss: None,
+        outputs: [
+            ("gate", Plane::random([2, 1, 5, 6], 15, 0.05, 0.95)),
+            ("copied", truth.with(&change, |t, change| f64::from((t * change) as f32))),
+            ("validity", Plane::random([2, 1, 5, 6], 16, 0.0, 1.0)),
+        ]
+        .into(),
+        targets: [("restored", truth)].into(),
+        feeds: [("mask", Plane::random([2, 1, 5, 6], 17, 0.2, 1.0))].into(),
+        reference: Box::new(|x, t, f| {
+            let (mut sum, mut count, mut rights) = (0.0, 0.0, 0);
+            for ([n, _, y, column], gate) in x["gate"].places() {
+                let at = |p: &Plane, c| p.at(n, c, y, column);
+                if at(&x["validity"], 0) <= 0.5 || at(&f["mask"], 0) <= 0.5 {
+                    continue;
+                }
+                let off = |c| (at(&x["copied"], c) / at(&t["restored"], c) - 1.0).abs();
+                let right = (0..3).all(|c| off(c) <= 0.1);
+                rights += usize::from(right);
+                sum += cross_entropy(gate, right);
+                count += 1.0;
+            }
+            assert!(rights > 3 && count > rights as f64 + 3.0, "both kinds must occur");
+            sum / count
+        }),
+    }
+}
