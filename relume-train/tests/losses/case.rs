@@ -10,20 +10,20 @@ use relume_train::losses::{Given, Loss, build};
 
 /// Plain values `[n, c, h, w]`.
 #[derive(Debug, Clone)]
-pub struct Plane {
-    pub shape: [usize; 4],
-    pub values: Vec<f64>,
+pub(crate) struct Plane {
+    pub(crate) shape: [usize; 4],
+    pub(crate) values: Vec<f64>,
 }
 
 impl Plane {
     /// Random values from `low` to `high` that `f32` holds exactly.
-    pub fn random(shape: [usize; 4], seed: u64, low: f32, high: f32) -> Self {
+    pub(crate) fn random(shape: [usize; 4], seed: u64, low: f32, high: f32) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut draw = || f64::from(low + (high - low) * rng.random::<f32>());
         Self { shape, values: (0..shape.iter().product()).map(|_| draw()).collect() }
     }
 
-    pub fn from_fn(shape: [usize; 4], f: impl Fn([usize; 4]) -> f64) -> Self {
+    pub(crate) fn from_fn(shape: [usize; 4], f: impl Fn([usize; 4]) -> f64) -> Self {
         let mut values = Vec::new();
         for n in 0..shape[0] {
             for c in 0..shape[1] {
@@ -37,35 +37,35 @@ impl Plane {
         Self { shape, values }
     }
 
-    pub fn at(&self, n: usize, c: usize, y: usize, x: usize) -> f64 {
+    pub(crate) fn at(&self, n: usize, c: usize, y: usize, x: usize) -> f64 {
         let [_, channels, height, width] = self.shape;
         self.values[((n * channels + c) * height + y) * width + x]
     }
 
     /// Each value with its place.
-    pub fn places(&self) -> impl Iterator<Item = ([usize; 4], f64)> + '_ {
+    pub(crate) fn places(&self) -> impl Iterator<Item = ([usize; 4], f64)> + '_ {
         let [_, c, h, w] = self.shape;
         let place = move |i: usize| [i / (c * h * w), i / (h * w) % c, i / w % h, i % w];
         self.values.iter().enumerate().map(move |(i, &value)| (place(i), value))
     }
 
-    pub fn mean(&self) -> f64 {
+    pub(crate) fn mean(&self) -> f64 {
         self.values.iter().sum::<f64>() / self.values.len() as f64
     }
 
     /// Value by value with another of the same shape.
-    pub fn with(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
+    pub(crate) fn with(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
         assert_eq!(self.shape, other.shape);
         let values = self.values.iter().zip(&other.values).map(|(&a, &b)| f(a, b)).collect();
         Self { shape: self.shape, values }
     }
 
-    pub fn map(&self, f: impl Fn(f64) -> f64) -> Self {
+    pub(crate) fn map(&self, f: impl Fn(f64) -> f64) -> Self {
         Self { shape: self.shape, values: self.values.iter().map(|&v| f(v)).collect() }
     }
 
     /// Means of blocks.
-    pub fn pooled(&self, side: usize) -> Self {
+    pub(crate) fn pooled(&self, side: usize) -> Self {
         let [n, c, h, w] = self.shape;
         Self::from_fn([n, c, h / side, w / side], |[n, c, y, x]| {
             let mut sum = 0.0;
@@ -79,40 +79,40 @@ impl Plane {
     }
 
     /// Mean over the channels.
-    pub fn grey(&self) -> Self {
+    pub(crate) fn grey(&self) -> Self {
         let [n, c, h, w] = self.shape;
         Self::from_fn([n, 1, h, w], |[n, _, y, x]| {
             (0..c).map(|c| self.at(n, c, y, x)).sum::<f64>() / c as f64
         })
     }
 
-    pub fn tensor(&self) -> relume_nn::Tensor {
+    pub(crate) fn tensor(&self) -> relume_nn::Tensor {
         relume_nn::Tensor::new(self.shape, self.values.iter().map(|&v| v as f32).collect())
     }
 }
 
 /// Tensors by the names under which a loss finds them.
-pub type Planes = BTreeMap<&'static str, Plane>;
+pub(crate) type Planes = BTreeMap<&'static str, Plane>;
 
 /// The same in plain loops: outputs, targets and feeds to the value.
-pub type Reference = Box<dyn Fn(&Planes, &Planes, &Planes) -> f64>;
+pub(crate) type Reference = Box<dyn Fn(&Planes, &Planes, &Planes) -> f64>;
 
 /// A loss on given tensors, and the same in plain loops.
-pub struct Case {
-    pub kind: &'static str,
+pub(crate) struct Case {
+    pub(crate) kind: &'static str,
     /// The parameters as a recipe writes them.
-    pub table: &'static str,
+    pub(crate) table: &'static str,
     /// What sets up the loss where a recipe cannot.
-    pub loss: Option<Box<dyn Loss>>,
-    pub outputs: Planes,
-    pub targets: Planes,
-    pub feeds: Planes,
-    pub reference: Reference,
+    pub(crate) loss: Option<Box<dyn Loss>>,
+    pub(crate) outputs: Planes,
+    pub(crate) targets: Planes,
+    pub(crate) feeds: Planes,
+    pub(crate) reference: Reference,
 }
 
 impl Case {
     /// A picture compared with another that is somewhat like it.
-    pub fn pair(
+    pub(crate) fn pair(
         kind: &'static str,
         table: &'static str,
         shape: [usize; 4],
@@ -132,7 +132,7 @@ impl Case {
         }
     }
 
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let name = format!("{} {}", self.kind, self.table);
         let built = build(self.kind, &self.table.parse().unwrap(), "restored");
         let built = self.loss.is_none().then(|| built.unwrap());
@@ -177,7 +177,7 @@ impl Case {
 }
 
 /// Value and gradients of the outputs.
-pub fn differentiate(
+pub(crate) fn differentiate(
     loss: &dyn Loss,
     outputs: &Planes,
     targets: &Planes,
