@@ -207,7 +207,9 @@ mod tests {
 
     #[test]
     fn a_file_of_something_else_is_refused() {
-        let bytes = Weights::default().to_safetensors(relume_nn::weights::Precision::F32).unwrap();
+        let mut other = Weights::default();
+        other.insert("bias", relume_nn::weights::Array { shape: vec![1], values: vec![0.0] });
+        let bytes = other.to_safetensors(relume_nn::weights::Precision::F32).unwrap();
         let error = Pristine::from_bytes(&bytes).unwrap_err();
         assert!(error.to_string().contains("mean"), "{error}");
     }
