@@ -40,7 +40,8 @@ impl Facts {
                 Extent::Fixed { height, width } => fixed += taps * (height * width) as f64,
             }
         }
-        let parameters = graph.parameters().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let parameters =
+            graph.parameters().iter().map(|(_, p)| p.shape.iter().product::<usize>()).sum();
         let halo = halo(graph, id);
         Ok(Self {
             parameters,

@@ -1,8 +1,10 @@
 //! [`Graph`]: a network as data, built once by a model file, in the order it is computed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::layer::{Conv, Layer, Pointwise};
+use wildmatch::WildMatch;
+
+use crate::layer::{Conv, Layer, Parameter, Pointwise};
 use crate::{Error, Result};
 
 /// Index of a node in its graph.
@@ -44,8 +46,10 @@ impl Extent {
 /// One named step: a layer, what it reads, and the shape it makes.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Unique name; checkpoint keys are `name.weight`, `name.bias`.
+    /// Unique name.
     pub name: String,
+    /// What its checkpoint keys begin with, `key.weight`: the name, unless parameters are shared.
+    pub key: String,
     /// What is computed.
     pub layer: Layer,
     /// What it reads, all of it earlier in the graph.
@@ -62,6 +66,7 @@ pub struct Graph {
     name: String,
     nodes: Vec<Node>,
     outputs: BTreeMap<String, NodeId>,
+    spare: Vec<String>,
 }
 
 impl Graph {
@@ -152,14 +157,20 @@ impl Graph {
         downs.max().unwrap_or(1)
     }
 
-    /// Every parameter's checkpoint key and shape, in the order of computation.
-    pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+    /// Every parameter under its checkpoint key, in the order of computation; shared ones once.
+    pub fn parameters(&self) -> Vec<(String, Parameter)> {
+        let mut seen = HashSet::new();
         let of = |node: &Node| {
             let parameters = node.layer.parameters(self.channels_in(node));
-            let key = |suffix| format!("{}.{suffix}", node.name);
-            parameters.into_iter().map(|p| (key(p.suffix), p.shape)).collect::<Vec<_>>()
+            let key = |p: Parameter| (format!("{}.{}", node.key, p.suffix), p);
+            parameters.into_iter().map(key).collect::<Vec<_>>()
         };
-        self.nodes.iter().flat_map(of).collect()
+        self.nodes.iter().flat_map(of).filter(|(key, _)| seen.insert(key.clone())).collect()
+    }
+
+    /// Whether published checkpoints of this network hold `key` although nothing needs it.
+    pub fn is_spare(&self, key: &str) -> bool {
+        self.spare.iter().any(|pattern| WildMatch::new(pattern).matches(key))
     }
 }
 
@@ -173,7 +184,12 @@ pub struct GraphBuilder {
 impl GraphBuilder {
     /// An empty graph.
     pub fn new(name: impl Into<String>) -> Self {
-        let graph = Graph { name: name.into(), nodes: Vec::new(), outputs: BTreeMap::new() };
+        let graph = Graph {
+            name: name.into(),
+            nodes: Vec::new(),
+            outputs: BTreeMap::new(),
+            spare: Vec::new(),
+        };
         Self { graph, mistake: None }
     }
 
@@ -181,6 +197,7 @@ impl GraphBuilder {
     pub fn input(&mut self, name: &str, channels: usize, extent: Extent) -> NodeId {
         self.push(Node {
             name: name.into(),
+            key: name.into(),
             layer: Layer::Input,
             inputs: Vec::new(),
             channels,
@@ -190,6 +207,24 @@ impl GraphBuilder {
 
     /// Adds `layer` reading `inputs`; its shape is derived, a misfit is a mistake.
     pub fn layer(&mut self, name: &str, layer: Layer, inputs: &[NodeId]) -> NodeId {
+        self.keyed(name, name, layer, inputs)
+    }
+
+    /// Adds `layer` with the parameters under `key`, which other layers may use as well: the first
+    /// use is named `key`, the second `key#2`, and so on.
+    pub fn sharing(&mut self, key: &str, layer: Layer, inputs: &[NodeId]) -> NodeId {
+        let uses = self.graph.nodes.iter().filter(|node| node.key == key).count();
+        let name = if uses == 0 { key.to_owned() } else { format!("{key}#{}", uses + 1) };
+        self.keyed(&name, key, layer, inputs)
+    }
+
+    /// Says which keys (`*` for anything) published checkpoints hold without need: second names of
+    /// shared parameters, constants.
+    pub fn spare(&mut self, patterns: &[&str]) {
+        self.graph.spare.extend(patterns.iter().map(|&pattern| pattern.to_owned()));
+    }
+
+    fn keyed(&mut self, name: &str, key: &str, layer: Layer, inputs: &[NodeId]) -> NodeId {
         let read: Vec<_> = inputs.iter().map(|&id| self.graph.node(id)).collect();
         let shape = derive_shape(&layer, &read);
         let (channels, extent) = shape.unwrap_or_else(|message| {
@@ -197,7 +232,8 @@ impl GraphBuilder {
             self.mistake.get_or_insert(mistake);
             (1, Extent::SCALAR)
         });
-        self.push(Node { name: name.into(), layer, inputs: inputs.to_vec(), channels, extent })
+        let inputs = inputs.to_vec();
+        self.push(Node { name: name.into(), key: key.into(), layer, inputs, channels, extent })
     }
 
     /// A convolution.
@@ -247,7 +283,12 @@ type Shape = (usize, Extent);
 fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, String> {
     let wanted = match layer {
         Layer::Input => 0,
-        Layer::Add | Layer::Multiply | Layer::Modulate | Layer::Relight => 2,
+        Layer::Add
+        | Layer::Multiply
+        | Layer::Divide
+        | Layer::Curve
+        | Layer::Modulate
+        | Layer::Relight => 2,
         Layer::Concat => inputs.len().max(1),
         _ => 1,
     };
@@ -258,9 +299,12 @@ fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
     match layer {
         Layer::Input => Err("inputs are made by `input`".into()),
         Layer::Conv(conv) => conv_shape(conv, x),
-        Layer::Pointwise(_) | Layer::Prelu | Layer::LayerNorm { .. } => Ok((x.channels, x.extent)),
-        Layer::Add => second_like(x, inputs[1], x.channels, false),
-        Layer::Multiply => second_like(x, inputs[1], x.channels, true),
+        Layer::Pointwise(_)
+        | Layer::Prelu { .. }
+        | Layer::LayerNorm { .. }
+        | Layer::BatchNorm { .. } => Ok((x.channels, x.extent)),
+        Layer::Add | Layer::Divide | Layer::Curve => second_like(x, inputs[1], false),
+        Layer::Multiply => second_like(x, inputs[1], true),
         Layer::Modulate => vector_for(x, inputs[1], 2 * x.channels),
         Layer::Relight => vector_for(x, inputs[1], 2),
         Layer::Concat => concat_shape(inputs),
@@ -272,6 +316,12 @@ fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
         Layer::PixelShuffle(r) => Err(format!("{} channels do not split by {r}²", x.channels)),
         Layer::PixelUnshuffle(r) => Ok((x.channels * r * r, reduced(x.extent, *r)?)),
         Layer::Enlarge(r) => Ok((x.channels, enlarged(x.extent, *r)?)),
+        Layer::BlurHalve => Ok((x.channels, reduced(x.extent, 2)?)),
+        Layer::ChannelPool => Ok((2, x.extent)),
+        Layer::Softmax { groups } if *groups > 0 && x.channels % groups == 0 => {
+            Ok((x.channels, x.extent))
+        }
+        Layer::Softmax { groups } => Err(format!("{} channels in {groups} groups", x.channels)),
         Layer::GlobalPool => Ok((x.channels, Extent::SCALAR)),
     }
 }
@@ -302,14 +352,13 @@ fn conv_shape(conv: &Conv, x: &Node) -> std::result::Result<Shape, String> {
     Ok((conv.c_out, extent))
 }
 
-fn second_like(
-    x: &Node,
-    second: &Node,
-    channels: usize,
-    scalar_allowed: bool,
-) -> std::result::Result<Shape, String> {
-    let fits = second.extent == x.extent || (scalar_allowed && second.extent == Extent::SCALAR);
-    if second.channels != channels || !fits {
+fn second_like(x: &Node, second: &Node, spread: bool) -> std::result::Result<Shape, String> {
+    let fits = match (second.extent == x.extent, second.channels == x.channels) {
+        (true, true) => true,
+        (true, false) => spread && second.channels == 1,
+        (false, alike) => spread && alike && second.extent == Extent::SCALAR,
+    };
+    if !fits {
         return Err(format!(
             "{} ({} channels, {:?}) does not fit {} ({} channels, {:?})",
             second.name, second.channels, second.extent, x.name, x.channels, x.extent

@@ -26,7 +26,7 @@ pub struct Conv {
     pub initial: Initial,
 }
 
-/// How the weights of a convolution start. Biases start at 0.
+/// How the weights of a convolution start. Biases start at 0 unless said.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Initial {
     /// Normal with standard deviation `gain / √fan_in` (He et al. 2015 with gain √2).
@@ -36,6 +36,8 @@ pub enum Initial {
     },
     /// All zero, so that a residual branch starts silent.
     Zero,
+    /// Even between `±1 / √fan_in`, biases too: what PyTorch does unasked.
+    Even,
 }
 
 impl Conv {
@@ -73,6 +75,13 @@ impl Conv {
     pub fn dilation(mut self, dilation: usize) -> Self {
         self.padding = dilation * (self.kernel / 2);
         self.dilation = dilation;
+        self
+    }
+
+    /// Leaves the bias out.
+    #[must_use]
+    pub fn unbiased(mut self) -> Self {
+        self.bias = false;
         self
     }
 
@@ -140,17 +149,30 @@ pub enum Layer {
     Conv(Conv),
     /// A function of every value.
     Pointwise(Pointwise),
-    /// `x` above 0, a learned slope per channel below.
-    Prelu,
+    /// `x` above 0, a learned slope below (He et al. 2015).
+    Prelu {
+        /// One slope for all channels instead of one for each.
+        shared: bool,
+    },
     /// Normalises over the channels of each pixel, then scales and shifts (Ba et al. 2016).
     LayerNorm {
         /// Added to the variance.
         epsilon: f32,
     },
+    /// Normalises each channel by stored statistics, which training leaves as they are, then scales
+    /// and shifts (Ioffe and Szegedy 2015).
+    BatchNorm {
+        /// Added to the variance.
+        epsilon: f32,
+    },
     /// Sum of two inputs of equal shape.
     Add,
-    /// Product of two inputs; the second may be `[n, c, 1, 1]`.
+    /// Product of two inputs; the second may be `[n, c, 1, 1]` or `[n, 1, h, w]`.
     Multiply,
+    /// First input over the second, of equal shape.
+    Divide,
+    /// Light-enhancement curve `x + r (x² − x)` of a picture and its map `r` (Guo et al. 2020).
+    Curve,
     /// `x · (1 + scale) + shift`; the second input is `[n, 2c, 1, 1]`: scales, then shifts.
     Modulate,
     /// Channels of all inputs, one after the other.
@@ -168,6 +190,16 @@ pub enum Layer {
     PixelUnshuffle(usize),
     /// Bilinear enlargement by a whole factor, sample centres aligned, edges repeated.
     Enlarge(usize),
+    /// Half the size behind the blur `[1 2 1]ᵀ[1 2 1] / 16`, edges mirrored (Zhang 2019).
+    BlurHalve,
+    /// `[n, 2, h, w]`: the largest channel of each pixel, then the mean (Woo et al. 2018).
+    ChannelPool,
+    /// Shares that add up to 1 over `groups` groups of channels: channels `j`, `c / groups + j`,
+    /// `2 c / groups + j` … against each other.
+    Softmax {
+        /// How many groups.
+        groups: usize,
+    },
     /// Mean over all pixels: a barrier.
     GlobalPool,
     /// Display light to display light through exposure `[n, 2, 1, 1]` (gain, white): see
@@ -182,22 +214,35 @@ pub struct Parameter {
     pub suffix: &'static str,
     /// As PyTorch lays it out.
     pub shape: Vec<usize>,
+    /// Whether training changes it.
+    pub trained: bool,
 }
 
 impl Layer {
     /// The parameters of this layer when its first input has `channels` channels.
     pub fn parameters(&self, channels: usize) -> Vec<Parameter> {
-        let vector = |suffix| Parameter { suffix, shape: vec![channels] };
+        let trained = true;
+        let vector = |suffix| Parameter { suffix, shape: vec![channels], trained };
+        let stored = |suffix| Parameter { trained: false, ..vector(suffix) };
         match self {
             Self::Conv(conv) => {
                 let shape = vec![conv.c_out, conv.c_in / conv.groups, conv.kernel, conv.kernel];
-                let mut parameters = vec![Parameter { suffix: "weight", shape }];
+                let mut parameters = vec![Parameter { suffix: "weight", shape, trained }];
                 if conv.bias {
-                    parameters.push(Parameter { suffix: "bias", shape: vec![conv.c_out] });
+                    let shape = vec![conv.c_out];
+                    parameters.push(Parameter { suffix: "bias", shape, trained });
                 }
                 parameters
             }
-            Self::Prelu => vec![vector("weight")],
+            Self::Prelu { shared: true } => {
+                vec![Parameter { suffix: "weight", shape: vec![1], trained }]
+            }
+            Self::Prelu { shared: false } => vec![vector("weight")],
+            Self::BatchNorm { .. } => {
+                let mut parameters = vec![vector("weight"), vector("bias")];
+                parameters.extend(["running_mean", "running_var"].map(stored));
+                parameters
+            }
             Self::LayerNorm { .. } => vec![vector("weight"), vector("bias")],
             _ => Vec::new(),
         }
@@ -210,7 +255,13 @@ impl Layer {
             Self::Conv(conv) if conv.groups == conv.c_in && conv.groups > 1 => "depthwise",
             Self::Conv(_) => "conv",
             Self::Pointwise(_) => "pointwise",
-            Self::Prelu => "prelu",
+            Self::Prelu { .. } => "prelu",
+            Self::BatchNorm { .. } => "batch_norm",
+            Self::Divide => "divide",
+            Self::Curve => "curve",
+            Self::BlurHalve => "blur_halve",
+            Self::ChannelPool => "channel_pool",
+            Self::Softmax { .. } => "softmax",
             Self::LayerNorm { .. } => "layer_norm",
             Self::Add => "add",
             Self::Multiply => "multiply",

@@ -72,7 +72,7 @@ pub(crate) fn feed<'a>(graph: &Graph, node: &Node, feeds: &'a Feeds) -> Result<&
 
 /// Parameter `suffix` of `node`.
 pub(crate) fn parameter<'a>(weights: &'a Weights, node: &Node, suffix: &str) -> &'a [f32] {
-    weights.get(&format!("{}.{suffix}", node.name)).map_or(&[], |array| &array.values)
+    weights.get(&format!("{}.{suffix}", node.key)).map_or(&[], |array| &array.values)
 }
 
 /// One layer on whole inputs.
@@ -87,13 +87,14 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::Pointwise(function) => {
             Tensor::new(x.shape, x.values.iter().map(|&v| function.apply(v)).collect())
         }
-        Layer::Prelu => {
+        Layer::Prelu { .. } => {
             let slopes = parameter(weights, node, "weight");
             Tensor::from_fn(x.shape, |n, c, y, column| {
                 let v = x.at(n, c, y, column);
-                if v > 0.0 { v } else { slopes[c] * v }
+                if v > 0.0 { v } else { slopes[c % slopes.len()] * v }
             })
         }
+        Layer::BatchNorm { epsilon } => batch_norm(node, weights, *epsilon, x),
         Layer::LayerNorm { epsilon } => {
             let (scale, shift) =
                 (parameter(weights, node, "weight"), parameter(weights, node, "bias"));
@@ -103,12 +104,18 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
             Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) + inputs[1].at(n, c, y, i))
         }
         Layer::Multiply => {
-            let scalar = inputs[1].shape[2..] == [1, 1];
+            let [_, channels, rows, columns] = inputs[1].shape;
             Tensor::from_fn(x.shape, |n, c, y, i| {
-                let (row, column) = if scalar { (0, 0) } else { (y, i) };
-                x.at(n, c, y, i) * inputs[1].at(n, c, row, column)
+                x.at(n, c, y, i) * inputs[1].at(n, c % channels, y % rows, i % columns)
             })
         }
+        Layer::Divide => {
+            Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) / inputs[1].at(n, c, y, i))
+        }
+        Layer::Curve => Tensor::from_fn(x.shape, |n, c, y, i| {
+            let v = x.at(n, c, y, i);
+            v + inputs[1].at(n, c, y, i) * (v * v - v)
+        }),
         Layer::Modulate => Tensor::from_fn(x.shape, |n, c, y, i| {
             let (scale, shift) = (inputs[1].at(n, c, 0, 0), inputs[1].at(n, x.shape[1] + c, 0, 0));
             x.at(n, c, y, i) * (1.0 + scale) + shift
@@ -121,6 +128,9 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::PixelShuffle(r) => shuffle(x, *r),
         Layer::PixelUnshuffle(r) => unshuffle(x, *r),
         Layer::Enlarge(r) => enlarge(x, *r),
+        Layer::BlurHalve => blur_halve(x),
+        Layer::ChannelPool => channel_pool(x),
+        Layer::Softmax { groups } => softmax(x, *groups),
         Layer::GlobalPool => global_pool(x),
         Layer::Relight => Tensor::from_fn(x.shape, |n, c, y, i| {
             let (gain, white) = (inputs[1].at(n, 0, 0, 0), inputs[1].at(n, 1, 0, 0));
@@ -173,6 +183,58 @@ fn layer_norm(x: &Tensor, scale: &[f32], shift: &[f32], epsilon: f32) -> Tensor 
         }
     }
     out
+}
+
+fn batch_norm(node: &Node, weights: &Weights, epsilon: f32, x: &Tensor) -> Tensor {
+    let [scale, shift, mean, variance] = ["weight", "bias", "running_mean", "running_var"]
+        .map(|suffix| parameter(weights, node, suffix));
+    Tensor::from_fn(x.shape, |n, c, y, i| {
+        let deviation = (f64::from(variance[c]) + f64::from(epsilon)).sqrt();
+        let unit = (f64::from(x.at(n, c, y, i)) - f64::from(mean[c])) / deviation;
+        (unit * f64::from(scale[c]) + f64::from(shift[c])) as f32
+    })
+}
+
+/// The three pixels and their shares that make pixel `i` of an axis of `length` pixels halved.
+pub(crate) fn halve_taps(i: usize, length: usize) -> [(usize, f32); 3] {
+    let (before, after) = ((2 * i).abs_diff(1), 2 * i + 1);
+    let after = if after < length { after } else { (2 * i).saturating_sub(1) };
+    [(before.min(length - 1), 0.25), (2 * i, 0.5), (after, 0.25)]
+}
+
+fn blur_halve(x: &Tensor) -> Tensor {
+    let [n, c, h, w] = x.shape;
+    Tensor::from_fn([n, c, h / 2, w / 2], |n, c, y, i| {
+        let mut sum = 0.0;
+        for (row, down) in halve_taps(y, h) {
+            for (column, across) in halve_taps(i, w) {
+                sum += f64::from(down * across) * f64::from(x.at(n, c, row, column));
+            }
+        }
+        sum as f32
+    })
+}
+
+fn channel_pool(x: &Tensor) -> Tensor {
+    let [n, channels, h, w] = x.shape;
+    Tensor::from_fn([n, 2, h, w], |n, which, y, i| {
+        let all = (0..channels).map(|c| x.at(n, c, y, i));
+        if which == 0 {
+            all.fold(f32::NEG_INFINITY, f32::max)
+        } else {
+            (all.map(f64::from).sum::<f64>() / channels as f64) as f32
+        }
+    })
+}
+
+fn softmax(x: &Tensor, groups: usize) -> Tensor {
+    let each = x.shape[1] / groups;
+    Tensor::from_fn(x.shape, |n, c, y, i| {
+        let of = |group: usize| f64::from(x.at(n, group * each + c % each, y, i));
+        let largest = (0..groups).map(of).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = (0..groups).map(|group| (of(group) - largest).exp()).sum();
+        ((of(c / each) - largest).exp() / sum) as f32
+    })
 }
 
 fn concat(inputs: &[&Tensor]) -> Tensor {

@@ -87,6 +87,7 @@ fn reads(layer: &Layer, out: Span, length: usize) -> Span {
             let start = (out.start / r).saturating_sub(1);
             Span::new(start, (out.end.div_ceil(*r) + 1).min(length))
         }
+        Layer::BlurHalve => Span::new((2 * out.start).saturating_sub(1), (2 * out.end).min(length)),
         Layer::GlobalPool => Span::new(0, length),
         _ => out,
     }

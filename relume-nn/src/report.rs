@@ -19,6 +19,8 @@ pub struct ImportReport {
     pub missing: Vec<(String, Option<String>)>,
     /// Keys the file has and the graph does not know.
     pub unused: Vec<String>,
+    /// Number of keys that published files of this network hold without need.
+    pub spare: usize,
     /// Keys whose shape differs: key, expected, found.
     pub misshapen: Vec<(String, Vec<usize>, Vec<usize>)>,
 }
@@ -27,10 +29,13 @@ impl ImportReport {
     /// Compares the keys and shapes of `weights` with what `graph` needs.
     pub fn new(weights: &Weights, graph: &Graph) -> Self {
         let mut report = Self::default();
-        let wanted: BTreeMap<String, Vec<usize>> = graph.parameters().into_iter().collect();
+        let parameters = graph.parameters().into_iter();
+        let wanted: BTreeMap<String, Vec<usize>> =
+            parameters.map(|(key, parameter)| (key, parameter.shape)).collect();
         let known = |(key, _): &(&String, _)| wanted.contains_key(*key);
-        report.unused =
-            weights.iter().filter(|entry| !known(entry)).map(|(key, _)| key.clone()).collect();
+        let unknown = weights.iter().filter(|entry| !known(entry)).map(|(key, _)| key.clone());
+        let (spare, unused): (Vec<_>, Vec<_>) = unknown.partition(|key| graph.is_spare(key));
+        (report.spare, report.unused) = (spare.len(), unused);
         for (key, shape) in wanted {
             match weights.get(&key) {
                 Some(array) if array.shape == shape => report.applied += 1,
@@ -46,7 +51,7 @@ impl ImportReport {
         report
     }
 
-    /// Whether every key was found and none is left over.
+    /// Whether every key was found and none is left over but spare ones.
     pub fn is_exact(&self) -> bool {
         self.missing.is_empty() && self.unused.is_empty() && self.misshapen.is_empty()
     }
@@ -55,6 +60,10 @@ impl ImportReport {
     pub fn table(&self, most: usize) -> String {
         let wanted = self.applied + self.missing.len() + self.misshapen.len();
         let mut text = format!("{:12} {} of {wanted}\n", "applied", self.applied);
+        if self.spare > 0 {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{:12} {}", "spare", self.spare);
+        }
         let missing = self.missing.iter().map(|(key, near)| match near {
             Some(near) => (key.as_str(), format!("did you mean {near}?")),
             None => (key.as_str(), String::new()),
@@ -154,6 +163,7 @@ mod tests {
             applied: 3,
             missing,
             unused: vec!["old.weight".into()],
+            spare: 0,
             misshapen: vec![("head.bias".into(), vec![12], vec![3, 1])],
         };
         let table = report.table(10);

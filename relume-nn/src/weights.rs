@@ -6,7 +6,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::layer::{Initial, Layer};
+use crate::layer::{Initial, Layer, Parameter};
 use crate::{Error, Graph, ImportReport, Result};
 
 /// One parameter: shape and row-major values.
@@ -41,24 +41,13 @@ impl Weights {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut weights = Self::default();
         for node in graph.nodes() {
-            for parameter in node.layer.parameters(graph.channels_in(node)) {
-                let count = parameter.shape.iter().product();
-                let values = match (&node.layer, parameter.suffix) {
-                    (Layer::Conv(conv), "weight") => {
-                        let fan_in = (conv.c_in / conv.groups * conv.kernel * conv.kernel) as f32;
-                        match conv.initial {
-                            Initial::Zero => vec![0.0; count],
-                            Initial::Normal { gain } => {
-                                normal(&mut rng, count, gain / fan_in.sqrt())
-                            }
-                        }
-                    }
-                    (Layer::Prelu, _) => vec![0.25; count],
-                    (Layer::LayerNorm { .. }, "weight") => vec![1.0; count],
-                    _ => vec![0.0; count],
-                };
-                let key = format!("{}.{}", node.name, parameter.suffix);
-                weights.insert(key, Array { shape: parameter.shape, values });
+            for Parameter { suffix, shape, .. } in node.layer.parameters(graph.channels_in(node)) {
+                let key = format!("{}.{suffix}", node.key);
+                if weights.get(&key).is_none() {
+                    let count = shape.iter().product();
+                    let values = initial(&mut rng, &node.layer, suffix, count);
+                    weights.insert(key, Array { shape, values });
+                }
             }
         }
         weights
@@ -127,6 +116,29 @@ impl Weights {
             return Ok(());
         }
         Err(Error::Weights { graph: graph.name().into(), report: Box::new(report) })
+    }
+}
+
+/// What the parameter `suffix` of a layer starts from.
+fn initial(rng: &mut ChaCha8Rng, layer: &Layer, suffix: &str, count: usize) -> Vec<f32> {
+    match (layer, suffix) {
+        (Layer::Conv(conv), _) => {
+            let fan_in = (conv.c_in / conv.groups * conv.kernel * conv.kernel) as f32;
+            match conv.initial {
+                Initial::Even => {
+                    let most = 1.0 / fan_in.sqrt();
+                    (0..count).map(|_| rng.random_range(-most..=most)).collect()
+                }
+                Initial::Normal { gain } if suffix == "weight" => {
+                    normal(rng, count, gain / fan_in.sqrt())
+                }
+                _ => vec![0.0; count],
+            }
+        }
+        (Layer::Prelu { .. }, _) => vec![0.25; count],
+        (Layer::LayerNorm { .. }, "weight")
+        | (Layer::BatchNorm { .. }, "weight" | "running_var") => vec![1.0; count],
+        _ => vec![0.0; count],
     }
 }
 

@@ -67,7 +67,19 @@ const CASES: &[Case] = &[
             pointwise(g, positive, Pointwise::Log2)
         },
     },
-    Case { name: "prelu", build: |g, x, _| g.layer("layer", Layer::Prelu, &[x]) },
+    Case { name: "prelu", build: |g, x, _| g.layer("layer", Layer::Prelu { shared: false }, &[x]) },
+    Case {
+        name: "prelu of one slope, fused and alone",
+        build: |g, x, _| {
+            let x = g.layer("layer", Layer::Prelu { shared: true }, &[x]);
+            let y = g.conv("next", x, Conv::new(4, 4, 3));
+            g.layer("slope", Layer::Prelu { shared: true }, &[y])
+        },
+    },
+    Case {
+        name: "batch norm",
+        build: |g, x, _| g.layer("layer", Layer::BatchNorm { epsilon: 1e-3 }, &[x]),
+    },
     Case {
         name: "layer norm",
         build: |g, x, _| g.layer("layer", Layer::LayerNorm { epsilon: 1e-3 }, &[x]),
@@ -84,7 +96,7 @@ const CASES: &[Case] = &[
         name: "prelu and add, fused, read twice later",
         build: |g, x, _| {
             let y = conv(g, x, Conv::new(4, 4, 3));
-            let y = g.layer("slopes", Layer::Prelu, &[y]);
+            let y = g.layer("slopes", Layer::Prelu { shared: false }, &[y]);
             let y = g.layer("sum", Layer::Add, &[y, x]);
             let z = g.conv("next", y, Conv::new(4, 4, 3));
             g.layer("both", Layer::Multiply, &[y, z])
@@ -96,6 +108,67 @@ const CASES: &[Case] = &[
         build: |g, x, s| {
             let s = g.layer("some", Layer::Slice { from: 1, to: 5 }, &[s]);
             g.layer("layer", Layer::Multiply, &[x, s])
+        },
+    },
+    Case {
+        name: "multiply by one channel",
+        build: |g, x, _| {
+            let one = g.layer("one", Layer::Slice { from: 2, to: 3 }, &[x]);
+            let x = conv(g, x, Conv::new(4, 18, 3));
+            g.layer("product", Layer::Multiply, &[x, one])
+        },
+    },
+    Case {
+        name: "divide, then a convolution that must not see the empty lanes",
+        build: |g, x, _| {
+            let below = g.layer("below", Layer::Pointwise(Pointwise::Clamp(1.0, 2.0)), &[x]);
+            let y = g.layer("ratio", Layer::Divide, &[x, below]);
+            conv(g, y, Conv::new(4, 3, 3))
+        },
+    },
+    Case {
+        name: "curve",
+        build: |g, x, _| {
+            let map = conv(g, x, Conv::new(4, 4, 3));
+            let map = g.pointwise(map, Pointwise::Tanh);
+            g.layer("curve", Layer::Curve, &[x, map])
+        },
+    },
+    Case {
+        name: "blur and halve",
+        build: |g, x, _| {
+            let y = g.layer("half", Layer::BlurHalve, &[x]);
+            let y = conv(g, y, Conv::new(4, 4, 3));
+            let y = g.layer("quarter", Layer::BlurHalve, &[y]);
+            enlarge(g, y, 4)
+        },
+    },
+    Case {
+        name: "channel pool",
+        build: |g, x, _| {
+            let y = g.layer("layer", Layer::ChannelPool, &[x]);
+            g.conv("next", y, Conv::new(2, 2, 5))
+        },
+    },
+    Case {
+        name: "softmax over groups",
+        build: |g, x, _| g.layer("layer", Layer::Softmax { groups: 2 }, &[x]),
+    },
+    Case {
+        name: "softmax of scalars",
+        build: |g, x, s| {
+            let shares = g.layer("shares", Layer::Softmax { groups: 2 }, &[s]);
+            let some = g.layer("some", Layer::Slice { from: 0, to: 4 }, &[shares]);
+            g.layer("layer", Layer::Multiply, &[x, some])
+        },
+    },
+    Case {
+        name: "one set of parameters, used twice",
+        build: |g, x, _| {
+            let y = g.sharing("layer", Layer::Conv(Conv::new(4, 4, 3)), &[x]);
+            let y = g.sharing("slope", Layer::Prelu { shared: true }, &[y]);
+            let y = g.sharing("layer", Layer::Conv(Conv::new(4, 4, 3)), &[y]);
+            g.sharing("slope", Layer::Prelu { shared: true }, &[y])
         },
     },
     Case { name: "modulate", build: |g, x, s| g.layer("layer", Layer::Modulate, &[x, s]) },
@@ -326,7 +399,8 @@ mod on_burn {
                 );
             };
             let step = 2e-4_f32; // small enough to stay clear of the kinks
-            for (key, array) in weights.iter() {
+            for (key, _) in graph.parameters().iter().filter(|(_, parameter)| parameter.trained) {
+                let array = weights.get(key).unwrap();
                 let found = parameters.get(key).unwrap().grad(&gradients).unwrap();
                 let found = found.into_data().try_to_vec::<f32>().unwrap();
                 for i in (0..array.values.len()).step_by(1 + array.values.len() / 6) {

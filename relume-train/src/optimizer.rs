@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use relume_nn::{Array, Weights};
+use relume_nn::{Array, Graph, Weights};
 
 use crate::recipe::{OptimizerKind, OptimizerRecipe};
 
@@ -112,12 +112,13 @@ impl Change<'_> {
     }
 }
 
-/// The parameters that match no pattern of `freeze`; every pattern must match something.
+/// The parameters of `graph` that match no pattern of `freeze`; every pattern must match something.
 ///
 /// # Errors
 /// Names the pattern that matches no parameter.
-pub fn trainable(weights: &Weights, freeze: &[String]) -> Result<BTreeSet<String>, String> {
-    let mut keys: BTreeSet<String> = weights.iter().map(|(key, _)| key.clone()).collect();
+pub fn trainable(graph: &Graph, freeze: &[String]) -> Result<BTreeSet<String>, String> {
+    let parameters = graph.parameters().into_iter().filter(|(_, parameter)| parameter.trained);
+    let mut keys: BTreeSet<String> = parameters.map(|(key, _)| key).collect();
     let all = keys.clone();
     for pattern in freeze {
         let wild = wildmatch::WildMatch::new(pattern);
@@ -179,9 +180,16 @@ mod tests {
 
     #[test]
     fn frozen_layers_are_named_by_pattern() {
-        let left = trainable(&weights(), &["survey.*".to_owned()]).unwrap();
-        assert_eq!(left.into_iter().collect::<Vec<_>>(), ["body.a.weight"]);
-        let error = trainable(&weights(), &["survay.a".to_owned()]).unwrap_err();
+        let mut g = relume_nn::GraphBuilder::new("two");
+        let x = g.input("x", 3, relume_nn::Extent::PICTURE);
+        let x = g.conv("survey.a", x, relume_nn::Conv::new(3, 3, 3));
+        let x = g.layer("norm", relume_nn::Layer::BatchNorm { epsilon: 1e-5 }, &[x]);
+        g.output("y", x);
+        let graph = g.finish().unwrap();
+        let left = trainable(&graph, &["survey.*".to_owned()]).unwrap();
+        // Stored statistics are never trained.
+        assert_eq!(left.into_iter().collect::<Vec<_>>(), ["norm.bias", "norm.weight"]);
+        let error = trainable(&graph, &["survay.a".to_owned()]).unwrap_err();
         assert!(error.contains("survey.a"), "{error}");
     }
 }

@@ -87,7 +87,7 @@ impl Session<'_> {
         let task = (card.build)(&self.graph, stage)?;
         let task = task.as_ref();
         let terms = Terms::new(&self.graph, stage, card, task)?;
-        let open = trainable(&self.state.optimizer.weights, &stage.freeze).map_err(Error::Setup)?;
+        let open = trainable(&self.graph, &stage.freeze).map_err(Error::Setup)?;
         let (sources, held_out) = Sources::open(&stage.data)?;
         let validation = Validation::new(stage, held_out.as_ref())?;
         let first = self.state.optimizer.step;

@@ -37,7 +37,7 @@ impl Parameters {
     }
 
     fn of(&self, node: &Node, suffix: &str) -> Result<Tensor<1>> {
-        let key = format!("{}.{suffix}", node.name);
+        let key = format!("{}.{suffix}", node.key);
         self.0.get(&key).cloned().ok_or_else(|| Error::Run(format!("no parameter {key}")))
     }
 }
@@ -103,19 +103,16 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
         Layer::Input | Layer::Concat => x,
         Layer::Conv(conv) => convolve(conv, node, parameters, x)?,
         Layer::Pointwise(function) => pointwise(*function, x),
-        Layer::Prelu => {
-            let slopes = parameters.of(node, "weight")?.reshape([1, c, 1, 1]);
+        Layer::Prelu { shared } => {
+            let count = if *shared { 1 } else { c };
+            let slopes = parameters.of(node, "weight")?.reshape([1, count, 1, 1]);
             x.clone().clamp_min(0.0) + x.clamp_max(0.0) * slopes
         }
-        Layer::LayerNorm { epsilon } => {
-            let scale = parameters.of(node, "weight")?.reshape([1, c, 1, 1]);
-            let shift = parameters.of(node, "bias")?.reshape([1, c, 1, 1]);
-            let centred = x.clone() - x.mean_dim(1);
-            let variance = (centred.clone() * centred.clone()).mean_dim(1);
-            centred / (variance + *epsilon).sqrt() * scale + shift
-        }
+        Layer::LayerNorm { .. } | Layer::BatchNorm { .. } => normalise(node, parameters, x)?,
         Layer::Add => x + second()?,
         Layer::Multiply => x * second()?,
+        Layer::Divide => x / second()?,
+        Layer::Curve => x.clone() + second()? * (x.clone() * x.clone() - x),
         Layer::Modulate => {
             let both = second()?;
             let scale = both.clone().narrow(1, 0, c);
@@ -131,6 +128,18 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
             .permute([0, 1, 3, 5, 2, 4])
             .reshape([n, c * r * r, h / r, w / r]),
         Layer::Enlarge(r) => enlarge(enlarge(x, 2, *r), 3, *r),
+        Layer::BlurHalve => {
+            let taps = [2, 3].map(|axis| (axis, x.dims()[axis]));
+            let along = |x, (axis, length): (usize, usize)| {
+                resample(x, axis, length / 2, |i| crate::reference::halve_taps(i, length))
+            };
+            along(along(x, taps[0]), taps[1])
+        }
+        Layer::ChannelPool => Tensor::cat(vec![x.clone().max_dim(1), x.mean_dim(1)], 1),
+        Layer::Softmax { groups } => {
+            let x = x.reshape([n, *groups, c / groups * h, w]);
+            activation::softmax(x, 1).reshape([n, c, h, w])
+        }
         Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
         Layer::Relight => relight(x, second()?),
     })
@@ -150,6 +159,23 @@ fn convolve(conv: &Conv, node: &Node, parameters: &Parameters, x: Tensor<4>) -> 
     Ok(conv2d(x, weight, bias, options))
 }
 
+fn normalise(node: &Node, parameters: &Parameters, x: Tensor<4>) -> Result<Tensor<4>> {
+    let of = |suffix| Ok(parameters.of(node, suffix)?.reshape([1, node.channels, 1, 1]));
+    let unit = match &node.layer {
+        Layer::BatchNorm { epsilon } => {
+            let deviation = (of("running_var")?.detach() + *epsilon).sqrt();
+            (x - of("running_mean")?.detach()) / deviation
+        }
+        Layer::LayerNorm { epsilon } => {
+            let centred = x.clone() - x.mean_dim(1);
+            let variance = (centred.clone() * centred.clone()).mean_dim(1);
+            centred / (variance + *epsilon).sqrt()
+        }
+        _ => x,
+    };
+    Ok(unit * of("weight")? + of("bias")?)
+}
+
 fn pointwise(function: Pointwise, x: Tensor<4>) -> Tensor<4> {
     match function {
         Pointwise::Relu => activation::relu(x),
@@ -161,16 +187,28 @@ fn pointwise(function: Pointwise, x: Tensor<4>) -> Tensor<4> {
     }
 }
 
-/// Bilinear enlargement along one axis, as a product with the matrix of taps.
+/// Bilinear enlargement along one axis.
 fn enlarge(x: Tensor<4>, axis: usize, r: usize) -> Tensor<4> {
     let length = x.dims()[axis];
-    let mut matrix = vec![0.0_f32; length * length * r];
-    for i in 0..length * r {
+    resample(x, axis, length * r, |i| {
         let (first, second, share) = crate::reference::enlarge_taps(i, r, length);
-        matrix[first * length * r + i] += 1.0 - share;
-        matrix[second * length * r + i] += share;
+        [(first, 1.0 - share), (second, share)]
+    })
+}
+
+/// One axis made of `count` mixtures of its pixels, as a product with the matrix of `taps`.
+fn resample<const N: usize>(
+    x: Tensor<4>,
+    axis: usize,
+    count: usize,
+    taps: impl Fn(usize) -> [(usize, f32); N],
+) -> Tensor<4> {
+    let length = x.dims()[axis];
+    let mut matrix = vec![0.0_f32; length * count];
+    for i in 0..count {
+        taps(i).into_iter().for_each(|(from, share)| matrix[from * count + i] += share);
     }
-    let data = TensorData::new(matrix, [1, 1, length, length * r]);
+    let data = TensorData::new(matrix, [1, 1, length, count]);
     let matrix = Tensor::<4>::from_data(data, &x.device());
     match axis {
         2 => x.swap_dims(2, 3).matmul(matrix).swap_dims(2, 3),

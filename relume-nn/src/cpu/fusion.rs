@@ -45,7 +45,7 @@ impl Fusion {
                 let layer = &graph.nodes()[reader].layer;
                 let simple = Pointwise::LeakyRelu(0.0);
                 let fits = match layer {
-                    Layer::Pointwise(Pointwise::Relu) | Layer::Prelu => true,
+                    Layer::Pointwise(Pointwise::Relu) | Layer::Prelu { .. } => true,
                     Layer::Pointwise(f) => {
                         std::mem::discriminant(f) == std::mem::discriminant(&simple)
                     }

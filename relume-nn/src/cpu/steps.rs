@@ -5,7 +5,7 @@ use relume_kernels::{Activation, BLOCK, Blocked, Epilogue, PackedConv, Padding};
 use super::pieces::Piece;
 use crate::graph::Node;
 use crate::layer::{Conv, Layer, Pointwise};
-use crate::reference::{self, enlarge_taps, parameter};
+use crate::reference::{self, enlarge_taps, halve_taps, parameter};
 use crate::region::{Region, conv_reads};
 use crate::relight::Exposure;
 use crate::weights::Weights;
@@ -48,7 +48,12 @@ pub(super) fn conv(
     let activation = match then.activation.map(|node| (&node.layer, node)) {
         Some((Layer::Pointwise(Pointwise::Relu), _)) => Activation::Relu,
         Some((Layer::Pointwise(Pointwise::LeakyRelu(s)), _)) => Activation::LeakyRelu(*s),
-        Some((Layer::Prelu, node)) => Activation::PRelu(parameter(weights, node, "weight")),
+        Some((Layer::Prelu { shared: false }, node)) => {
+            Activation::PRelu(parameter(weights, node, "weight"))
+        }
+        Some((Layer::Prelu { shared: true }, node)) => {
+            Activation::LeakyRelu(parameter(weights, node, "weight")[0])
+        }
         _ => Activation::None,
     };
     let residual = then.residual.map(|piece| piece.cut(region));
@@ -70,30 +75,26 @@ pub(super) fn apply(
     let x = inputs[0];
     match &node.layer {
         Layer::Input => x.clone(),
-        Layer::Pointwise(f) => {
-            let f = *f;
-            each(&x.cut(region), |_, value| *value = f.apply(*value))
-        }
-        Layer::Prelu => {
-            let slopes = parameter(weights, node, "weight");
-            each(&x.cut(region), |c, v| *v = if *v > 0.0 { *v } else { slopes[c] * *v })
-        }
-        Layer::Modulate => {
-            let both = inputs[1].to_planar();
-            let (scale, shift) = both.split_at(both.len() / 2);
-            each(&x.cut(region), |c, v| *v = *v * (1.0 + scale[c]) + shift[c])
-        }
-        Layer::Relight => {
-            let told = inputs[1].to_planar();
-            let exposure = Exposure { gain: told[0], white: told[1] };
-            each(&x.cut(region), |_, v| *v = exposure.relight(*v))
-        }
+        Layer::Pointwise(_)
+        | Layer::Prelu { .. }
+        | Layer::BatchNorm { .. }
+        | Layer::Modulate
+        | Layer::Relight => by_channel(node, weights, inputs, region),
         Layer::Multiply if inputs[1].value.height() == 1 && inputs[1].value.width() == 1 => {
-            let factors = inputs[1].to_planar();
-            each(&x.cut(region), |c, v| *v *= factors[c])
+            by_channel(node, weights, inputs, region)
         }
         Layer::Add => both(&x.cut(region), &inputs[1].cut(region), |a, b| *a += b),
+        Layer::Multiply if inputs[1].value.channels() < node.channels => {
+            spread_multiply(&x.cut(region), &inputs[1].cut(region))
+        }
         Layer::Multiply => both(&x.cut(region), &inputs[1].cut(region), |a, b| *a *= b),
+        // The lanes beyond the last channel are 0 in both and stay 0.
+        Layer::Divide => both(&x.cut(region), &inputs[1].cut(region), |a, b| {
+            *a = if b == 0.0 && *a == 0.0 { 0.0 } else { *a / b };
+        }),
+        Layer::Curve => {
+            both(&x.cut(region), &inputs[1].cut(region), |a, r| *a += r * (*a * *a - *a))
+        }
         Layer::Concat => concat(node.channels, inputs, region),
         Layer::Slice { from, .. } => {
             let mut out = Piece::zeros(node.channels, region);
@@ -106,8 +107,9 @@ pub(super) fn apply(
         Layer::PixelShuffle(r) => shuffle(x, node.channels, region, *r),
         Layer::PixelUnshuffle(r) => unshuffle(x, node.channels, region, *r),
         Layer::Enlarge(r) => enlarge(x, region, source, *r),
+        Layer::BlurHalve => blur_halve(x, region, source),
         // No fast path: the reference, on the pixels at hand.
-        Layer::LayerNorm { .. } => {
+        Layer::LayerNorm { .. } | Layer::ChannelPool | Layer::Softmax { .. } => {
             let tensor = x.cut(region).to_tensor();
             Piece { region, ..Piece::of_tensor(&reference::apply(node, weights, &[&tensor])) }
         }
@@ -116,6 +118,45 @@ pub(super) fn apply(
             Piece::of_tensor(&reference::apply(node, weights, &[&tensor]))
         }
         Layer::Conv(conv) => slow_conv(conv, node, weights, x, region, source),
+    }
+}
+
+/// Layers that change each value by numbers of its channel.
+fn by_channel(node: &Node, weights: &Weights, inputs: &[&Piece], region: Region) -> Piece {
+    let x = inputs[0].cut(region);
+    match &node.layer {
+        Layer::Pointwise(f) => {
+            let f = *f;
+            each(&x, |_, value| *value = f.apply(*value))
+        }
+        Layer::Prelu { .. } => {
+            let slopes = parameter(weights, node, "weight");
+            let slope = |c: usize| slopes[c % slopes.len()];
+            each(&x, |c, v| *v = if *v > 0.0 { *v } else { slope(c) * *v })
+        }
+        Layer::BatchNorm { epsilon } => {
+            let of = |suffix| parameter(weights, node, suffix);
+            let (scale, shift) = (of("weight"), of("bias"));
+            let (mean, variance) = (of("running_mean"), of("running_var"));
+            each(&x, |c, v| {
+                *v = (*v - mean[c]) / (variance[c] + epsilon).sqrt() * scale[c] + shift[c];
+            })
+        }
+        Layer::Modulate => {
+            let both = inputs[1].to_planar();
+            let (scale, shift) = both.split_at(both.len() / 2);
+            each(&x, |c, v| *v = *v * (1.0 + scale[c]) + shift[c])
+        }
+        Layer::Relight => {
+            let told = inputs[1].to_planar();
+            let exposure = Exposure { gain: told[0], white: told[1] };
+            each(&x, |_, v| *v = exposure.relight(*v))
+        }
+        Layer::Multiply => {
+            let factors = inputs[1].to_planar();
+            each(&x, |c, v| *v *= factors[c])
+        }
+        _ => x.into_owned(),
     }
 }
 
@@ -161,6 +202,18 @@ fn each(x: &Piece, f: impl Fn(usize, &mut f32)) -> Piece {
 fn both(a: &Piece, b: &Piece, f: impl Fn(&mut f32, f32)) -> Piece {
     let mut out = a.clone();
     out.value.data_mut().iter_mut().zip(b.value.data()).for_each(|(a, &b)| f(a, b));
+    out
+}
+
+/// Every channel of `a` times the only one of `b`.
+fn spread_multiply(a: &Piece, b: &Piece) -> Piece {
+    let mut out = a.clone();
+    let area = a.value.height() * a.value.width() * BLOCK;
+    for block in out.value.data_mut().chunks_exact_mut(area) {
+        for (pixel, factor) in block.chunks_exact_mut(BLOCK).zip(b.value.data().chunks(BLOCK)) {
+            pixel.iter_mut().for_each(|value| *value *= factor[0]);
+        }
+    }
     out
 }
 
@@ -243,6 +296,29 @@ fn enlarge(x: &Piece, region: Region, source: (usize, usize), r: usize) -> Piece
                     let line = |y| at(y, left, lane) * (1.0 - across) + at(y, right, lane) * across;
                     out.value.data_mut()[to + lane] =
                         line(top) * (1.0 - down) + line(bottom) * down;
+                }
+            }
+        }
+    }
+    out
+}
+
+fn blur_halve(x: &Piece, region: Region, source: (usize, usize)) -> Piece {
+    let mut out = Piece::zeros(x.value.channels(), region);
+    let (rows, columns) = (region.rows, region.columns);
+    for block in 0..x.value.blocks() {
+        for (row, y) in (rows.start..rows.end).enumerate() {
+            for (i, column) in (columns.start..columns.end).enumerate() {
+                let to = place(&out.value, block * BLOCK, row, i);
+                for (from_row, down) in halve_taps(y, source.0) {
+                    for (from_column, across) in halve_taps(column, source.1) {
+                        let y = from_row - x.region.rows.start;
+                        let from_column = from_column - x.region.columns.start;
+                        let from = place(&x.value, block * BLOCK, y, from_column);
+                        let from = &x.value.data()[from..from + BLOCK];
+                        let to = &mut out.value.data_mut()[to..to + BLOCK];
+                        to.iter_mut().zip(from).for_each(|(t, f)| *t += down * across * f);
+                    }
                 }
             }
         }

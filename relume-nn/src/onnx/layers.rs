@@ -16,13 +16,17 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
         Layer::Input => {}
         Layer::Conv(conv) => convolution(w, node, conv, x, &out),
         Layer::Pointwise(function) => pointwise(w, *function, x, &out),
-        Layer::Prelu => {
-            let slopes = w.parameter(node, "weight", Some(&[node.channels, 1, 1]));
+        Layer::Prelu { shared } => {
+            let count = if *shared { 1 } else { node.channels };
+            let slopes = w.parameter(node, "weight", Some(&[count, 1, 1]));
             w.operator("PRelu", &[x, &slopes], &out, Vec::new());
         }
         Layer::LayerNorm { epsilon } => layer_norm(w, node, *epsilon, x, &out),
         Layer::Add => w.operator("Add", &inputs, &out, Vec::new()),
+        Layer::BatchNorm { epsilon } => batch_norm(w, node, *epsilon, x, &out),
         Layer::Multiply => w.operator("Mul", &inputs, &out, Vec::new()),
+        Layer::Divide => w.operator("Div", &inputs, &out, Vec::new()),
+        Layer::Curve => curve(w, name, &inputs, &out),
         Layer::Modulate => {
             let scale = slice(w, name, inputs[1], 0, node.channels);
             let shift = slice(w, name, inputs[1], node.channels, 2 * node.channels);
@@ -49,6 +53,14 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
             ];
             w.operator("Resize", &[x, "", &scales], &out, how);
         }
+        Layer::BlurHalve => blur_halve(w, node, x, &out),
+        Layer::ChannelPool => {
+            let how = || vec![Attribute::ints("axes", &[1])];
+            let most = w.step(name, "ReduceMax", &[x], how());
+            let mean = w.step(name, "ReduceMean", &[x], how());
+            w.operator("Concat", &[&most, &mean], &out, vec![Attribute::int("axis", 1)]);
+        }
+        Layer::Softmax { groups } => softmax(w, node, *groups, x, &out),
         Layer::GlobalPool => w.operator("GlobalAveragePool", &[x], &out, Vec::new()),
         Layer::Relight => relight(w, name, x, inputs[1], &out),
     }
@@ -95,6 +107,22 @@ fn slice(w: &mut Writer<'_>, node: &str, x: &str, from: usize, to: usize) -> Str
     w.step(node, "Slice", &[x, &from, &to, &axis], Vec::new())
 }
 
+fn batch_norm(w: &mut Writer<'_>, node: &Node, epsilon: f32, x: &str, out: &str) {
+    let stored = ["weight", "bias", "running_mean", "running_var"]
+        .map(|suffix| w.parameter(node, suffix, None));
+    let [scale, shift, mean, variance] = stored.each_ref().map(String::as_str);
+    let how = vec![Attribute::float("epsilon", epsilon)];
+    w.operator("BatchNormalization", &[x, scale, shift, mean, variance], out, how);
+}
+
+/// `x + r (x² − x)`.
+fn curve(w: &mut Writer<'_>, name: &str, inputs: &[&str], out: &str) {
+    let square = w.step(name, "Mul", &[inputs[0], inputs[0]], Vec::new());
+    let bend = w.step(name, "Sub", &[&square, inputs[0]], Vec::new());
+    let bend = w.step(name, "Mul", &[inputs[1], &bend], Vec::new());
+    w.operator("Add", &[inputs[0], &bend], out, Vec::new());
+}
+
 /// ONNX normalises over the last axes: the channels go there and come back.
 fn layer_norm(w: &mut Writer<'_>, node: &Node, epsilon: f32, x: &str, out: &str) {
     let (scale, shift) = (w.parameter(node, "weight", None), w.parameter(node, "bias", None));
@@ -103,6 +131,32 @@ fn layer_norm(w: &mut Writer<'_>, node: &Node, epsilon: f32, x: &str, out: &str)
     let how = vec![Attribute::signed("axis", -1), Attribute::float("epsilon", epsilon)];
     let unit = w.step(&node.name, "LayerNormalization", &[&last, &scale, &shift], how);
     w.operator("Transpose", &[&unit], out, order([0, 3, 1, 2]));
+}
+
+/// Mirrored by one pixel, then a depthwise convolution with the fixed blur.
+fn blur_halve(w: &mut Writer<'_>, node: &Node, x: &str, out: &str) {
+    let edges = w.places(&[0, 0, 1, 1, 0, 0, 1, 1]);
+    let mirrored = vec![Attribute::text("mode", "reflect")];
+    let padded = w.step(&node.name, "Pad", &[x, &edges], mirrored);
+    let taps = [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0].map(|tap| tap / 16.0);
+    let blur = w.numbers(&taps.repeat(node.channels));
+    let shape = w.places(&[node.channels as i64, 1, 3, 3]);
+    let blur = w.step(&node.name, "Reshape", &[&blur, &shape], Vec::new());
+    let attributes = vec![
+        Attribute::ints("kernel_shape", &[3, 3]),
+        Attribute::ints("strides", &[2, 2]),
+        Attribute::int("group", node.channels),
+    ];
+    w.operator("Conv", &[&padded, &blur], out, attributes);
+}
+
+/// The groups go to an axis of their own and come back.
+fn softmax(w: &mut Writer<'_>, node: &Node, groups: usize, x: &str, out: &str) {
+    let shape = w.step(&node.name, "Shape", &[x], Vec::new());
+    let apart = w.places(&[0, groups as i64, (node.channels / groups) as i64, -1]);
+    let apart = w.step(&node.name, "Reshape", &[x, &apart], Vec::new());
+    let shares = w.step(&node.name, "Softmax", &[&apart], vec![Attribute::int("axis", 1)]);
+    w.operator("Reshape", &[&shares, &shape], out, Vec::new());
 }
 
 /// ONNX puts the place in the block before the channel, we the channel before the place.

@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
 
     /// The parameter `suffix` of `node`, in `shape` if that is another than the stored one.
     fn parameter(&mut self, node: &Node, suffix: &str, shape: Option<&[usize]>) -> String {
-        let key = format!("{}.{suffix}", node.name);
+        let key = format!("{}.{suffix}", node.key);
         let Some(array) = self.weights.get(&key) else { return key };
         let dims = shape.unwrap_or(&array.shape);
         match self.precision {

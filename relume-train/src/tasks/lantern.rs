@@ -22,6 +22,7 @@ pub(super) const CARD: TaskCard = TaskCard {
     help: "a damaged crop with its thumbnail and a wanted exposure -> the crop restored at that \
            exposure, and the brightness it was meant to have",
     fits: |graph| inputs(graph).contains(&THUMBNAIL) && inputs(graph).contains(&EXPOSURE),
+    typical: |graph| (CARD.fits)(graph),
     build: |_, stage| Ok(Box::new(Lantern { stage: stage.clone() })),
     losses: &[
         ("charbonnier", 1.0, RESTORED),

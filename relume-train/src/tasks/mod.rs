@@ -19,8 +19,8 @@ use crate::datasets::Item;
 use crate::recipe::{LossRecipe, Stage};
 use crate::{Error, Result};
 
-/// Every task; the first that fits a network is its own.
-pub const TASKS: &[&TaskCard] = &[&lantern::CARD, &paired::CARD, &zero_reference::CARD];
+/// Every task; the first of which a network is typical is its own.
+pub const TASKS: &[&TaskCard] = &[&lantern::CARD, &zero_reference::CARD, &paired::CARD];
 
 /// The static description of a task.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct TaskCard {
     pub help: &'static str,
     /// Whether it can drive a network.
     pub fits: fn(&Graph) -> bool,
+    /// Whether a network is typically taught this way.
+    pub typical: fn(&Graph) -> bool,
     /// Sets it up.
     pub build: fn(&Graph, &Stage) -> Result<Box<dyn Task>>,
     /// The terms of the loss where the recipe names none.
@@ -80,7 +82,7 @@ pub fn find(graph: &Graph, stage: &Stage) -> Result<&'static TaskCard> {
             let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
             Error::Setup(format!("no task is called {name}; there is {}{near}", names()))
         })?,
-        None => TASKS.iter().find(|card| (card.fits)(graph)).ok_or_else(|| {
+        None => TASKS.iter().find(|card| (card.typical)(graph)).ok_or_else(|| {
             Error::Setup(format!("no task fits {}; there is {}", graph.name(), names()))
         })?,
     };

@@ -17,6 +17,7 @@ pub(super) const CARD: TaskCard = TaskCard {
     help: "a dark, noisy or shaken crop -> the same crop as it should be; pairs as they are, clean \
            pictures damaged by the simulated camera",
     fits: |graph| Ports::of(graph).is_some(),
+    typical: |graph| Ports::of(graph).is_some(),
     build: |graph, stage| {
         let ports = Ports::of(graph).ok_or_else(|| no_ports(graph))?;
         Ok(Box::new(Paired { ports, stage: stage.clone() }))

@@ -16,6 +16,7 @@ pub(super) const CARD: TaskCard = TaskCard {
     name: "zero-reference",
     help: "a crop of any picture -> a better one; no target, the losses judge the answer by itself",
     fits: |graph| Ports::of(graph).is_some(),
+    typical: |graph| Ports::of(graph).is_some() && graph.outputs().contains_key("curves"),
     build: |graph, stage| {
         let ports = Ports::of(graph).ok_or_else(|| no_ports(graph))?;
         Ok(Box::new(ZeroReference { ports, stage: stage.clone() }))

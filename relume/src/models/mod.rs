@@ -1,13 +1,17 @@
 //! The networks this library knows. A new one is a file here and one line in [`MODELS`].
 
 pub mod lantern;
+pub mod mirnet;
+pub mod sci;
+pub mod zero_dce;
 
 use relume_nn::{Facts, Graph, Weights};
 
 use crate::{Error, Result};
 
 /// Every network, in alphabetical order.
-pub const MODELS: &[&ModelCard] = &[&lantern::S];
+pub const MODELS: &[&ModelCard] =
+    &[&lantern::S, &mirnet::CARD, &sci::CARD, &zero_dce::FULL, &zero_dce::LIGHT];
 
 /// The static description of a network.
 #[derive(Debug)]
