@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use relume::models::find;
 use relume::{Estimate, Restored, Restorer};
 use relume_media::{Photo, Progress, Size};
 
 use crate::exit::{Code, Failure};
+use crate::model_cache::Cache;
 
 /// What the user may choose.
 #[derive(Debug, Clone)]
@@ -45,11 +47,22 @@ impl Engine {
         let restorer = if is_file {
             Restorer::from_file(Path::new(settings.model))?
         } else {
-            Restorer::load(settings.model)?
+            Self::named(settings.model)?
         };
         let restorer = restorer.strength(settings.strength)?.brightness(settings.brightness)?;
         let restorer = restorer.always(settings.always);
         Ok(Self { restorer, known: HashMap::new() })
+    }
+
+    /// A model by name: with the weights in the program, or imported ones where it has none.
+    fn named(name: &str) -> Result<Restorer, Failure> {
+        if find(name)?.weights.is_none() {
+            let imported = Cache::from_environment()?.imported(name);
+            if imported.is_file() {
+                return Ok(Restorer::from_file(&imported)?);
+            }
+        }
+        Ok(Restorer::load(name)?)
     }
 
     /// What a picture of `size` will cost.

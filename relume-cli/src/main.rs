@@ -7,6 +7,7 @@ mod console;
 mod engine;
 mod exit;
 mod inputs;
+mod model_cache;
 mod progress;
 mod target;
 
@@ -79,7 +80,7 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Score(args) => commands::score::run(&args, quiet),
         Command::Train(args) => commands::train::run(&args, quiet),
         Command::Tune(args) => commands::tune::run(&args, quiet),
-        Command::Models(args) => commands::models::run(&args),
+        Command::Models(args) => commands::models::run(&args, quiet),
         Command::Completions(args) => commands::completions::run(&args),
     }
 }

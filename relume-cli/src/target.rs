@@ -144,6 +144,11 @@ pub(crate) fn refuse_inputs(target: &Path, inputs: &[Input]) -> Result<(), Failu
     }
 }
 
+/// The same for a single input.
+pub(crate) fn refuse_same(target: &Path, input: &Path) -> Result<(), Failure> {
+    refuse_inputs(target, &[Input { path: Some(input.to_owned()), place: PathBuf::new() }])
+}
+
 /// What to do with a planned target now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {

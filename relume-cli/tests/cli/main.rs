@@ -2,6 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod hostile;
+mod models;
 mod restore;
 mod run;
 mod verbs;
+
+#[path = "../../../relume-nn/tests/executors/onnx_runtime.rs"]
+#[allow(dead_code, clippy::print_stdout, reason = "shared with the exporter's tests")]
+mod onnx_runtime;

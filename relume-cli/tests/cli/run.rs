@@ -43,13 +43,30 @@ pub(crate) fn relume(folder: &Path, arguments: &[&str]) -> Outcome {
 
 /// Runs the program with arguments and bytes on its stdin.
 pub(crate) fn relume_fed(folder: &Path, arguments: &[&str], stdin: Vec<u8>) -> Outcome {
-    let output = Command::cargo_bin("relume")
-        .unwrap()
-        .current_dir(folder)
-        .args(arguments)
-        .write_stdin(stdin)
-        .output()
-        .unwrap();
+    outcome(Command::cargo_bin("relume").unwrap().current_dir(folder).args(arguments), stdin)
+}
+
+/// Runs the program with arguments, in `folder`, with the model cache there and no other variable
+/// that leads to a network or a cache than `variables`.
+pub(crate) fn relume_with(
+    folder: &Path,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+) -> Outcome {
+    let mut command = Command::cargo_bin("relume").unwrap();
+    for name in ["HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE"] {
+        command.env_remove(name);
+    }
+    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "XDG_CACHE_HOME"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command.env("RELUME_HOME", folder.join("home")).env("HF_HOME", folder.join("hf"));
+    command.envs(variables.iter().copied());
+    outcome(command.current_dir(folder).args(arguments), Vec::new())
+}
+
+fn outcome(command: &mut Command, stdin: Vec<u8>) -> Outcome {
+    let output = command.write_stdin(stdin).output().unwrap();
     Outcome {
         code: output.status.code().unwrap_or(-1),
         out: output.stdout,

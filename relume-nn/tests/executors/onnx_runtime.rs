@@ -1,7 +1,7 @@
 //! Exported networks, run by ONNX Runtime through `onnx_check.py`, against the reference executor.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use relume_nn::weights::Precision;
@@ -24,10 +24,14 @@ pub(crate) fn check(cases: &[Exported], precision: Precision, tolerance: f64) {
     for case in cases {
         write_case(&root.path().join(case.name.replace(' ', "_")), case, precision);
     }
+    check_folder(root.path(), cases.len(), tolerance);
+}
+
+/// The same for the `count` folders that [`write_case`] made in `root`.
+pub(crate) fn check_folder(root: &Path, count: usize, tolerance: f64) {
     let python = std::env::var_os("RELUME_PYTHON").unwrap_or_else(|| "python3".into());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../relume-nn/tests/onnx_check.py");
-    let command =
-        Command::new(&python).arg(script).arg(root.path()).arg(tolerance.to_string()).output();
+    let command = Command::new(&python).arg(script).arg(root).arg(tolerance.to_string()).output();
     let Ok(output) = command else {
         println!("skipped: {} does not start; name one in RELUME_PYTHON", python.display());
         return;
@@ -40,10 +44,11 @@ pub(crate) fn check(cases: &[Exported], precision: Precision, tolerance: f64) {
     println!("{said}");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{errors}");
-    assert_eq!(said.lines().count(), cases.len(), "{said}\n{errors}");
+    assert_eq!(said.lines().count(), count, "{said}\n{errors}");
 }
 
-fn write_case(folder: &PathBuf, case: &Exported, precision: Precision) {
+/// Writes the exported network, its inputs, and the outputs that the reference computes.
+pub(crate) fn write_case(folder: &Path, case: &Exported, precision: Precision) {
     std::fs::create_dir_all(folder).unwrap();
     let model = onnx::export(&case.graph, &case.weights, precision).unwrap();
     std::fs::write(folder.join("model.onnx"), model).unwrap();

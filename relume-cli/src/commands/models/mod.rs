@@ -1,4 +1,10 @@
-//! `relume models`: which networks there are, and their figures.
+//! `relume models`: which networks there are, their figures, and their weights in and out.
+
+mod export;
+mod import;
+mod weights_file;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use relume::models::{MODELS, ModelCard, find};
@@ -6,13 +12,16 @@ use serde_json::{Value, json};
 
 use crate::console::Console;
 use crate::exit::{Code, Failure};
+use crate::model_cache::Cache;
 
-/// List the models, or show one
+/// List and show the models; bring weights in and out
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   relume models list
-  relume models show lantern-s --json")]
+  relume models show lantern-s --json
+  relume models import Epoch99.pth --as zero-dce
+  relume models export lantern-s -o lantern-s.onnx")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -34,10 +43,12 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    Import(import::Args),
+    Export(export::Args),
 }
 
-/// Lists or shows.
-pub(crate) fn run(args: &Args) -> Result<Code, Failure> {
+/// Does what the action says.
+pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     match &args.action {
         Action::List { json } => {
             let console = Console { json: *json, quiet: false };
@@ -48,6 +59,8 @@ pub(crate) fn run(args: &Args) -> Result<Code, Failure> {
             }
         }
         Action::Show { name, json } => show(find(name)?, Console { json: *json, quiet: false })?,
+        Action::Import(args) => import::run(args, quiet)?,
+        Action::Export(args) => export::run(args, quiet)?,
     }
     Ok(Code::Done)
 }
@@ -66,10 +79,13 @@ fn show(card: &ModelCard, console: Console) -> Result<(), Failure> {
     let facts = card.facts()?;
     let mut record = about(card);
     record["facts"] = json!(facts);
+    record["imported"] = json!(imported(card).map(|(path, _)| path));
     console.record("model", &record)?;
+    let imported = imported(card);
     let weights = match card.weights {
         Some(bytes) => format!("{:.1} MB, in this program", bytes.len() as f64 / 1e6),
-        None => "not in this program; give a file with --model FILE".to_owned(),
+        None if imported.is_some() => "not in this program".to_owned(),
+        None => format!("none yet: relume models import FILE --as {}", card.name),
     };
     let reach = format!(
         "one pixel sees {0}×{0}; tiles read {1} pixels beyond their edge",
@@ -92,5 +108,16 @@ fn show(card: &ModelCard, console: Console) -> Result<(), Failure> {
     for (what, text) in rows {
         console.text(&format!("  {what:10}  {text}"))?;
     }
+    if let Some((path, bytes)) = imported {
+        let (path, megabytes) = (path.display(), bytes as f64 / 1e6);
+        console.text(&format!("  {:10}  {megabytes:.1} MB, {path}", "imported"))?;
+    }
     Ok(())
+}
+
+/// Imported weights of a model in the cache, and their size in bytes.
+fn imported(card: &ModelCard) -> Option<(PathBuf, u64)> {
+    let path = Cache::from_environment().ok()?.imported(card.name);
+    let found = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    Some((path, found.len()))
 }
