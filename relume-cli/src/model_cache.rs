@@ -1,7 +1,6 @@
 //! Where weights lie that the program does not carry.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use relume_media::atomic::{Overwrite, write_atomically};
@@ -61,12 +60,6 @@ pub(crate) fn keep_hash(path: &Path, hash: &str) -> Result<(), Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let line = format!("{hash}  {name}\n");
     Ok(write_atomically(&hash_file(path), line.as_bytes(), Overwrite::Always)?)
-}
-
-/// The SHA-256 that was written down when the file was made.
-pub(crate) fn kept_hash(path: &Path) -> Option<String> {
-    let line = fs::read_to_string(hash_file(path)).ok()?;
-    line.split_whitespace().next().map(str::to_owned)
 }
 
 /// `FILE.sha256`.

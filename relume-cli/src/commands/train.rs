@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
 }
 
 /// An error of training with its exit code.
+#[cfg(feature = "train")]
 pub(crate) fn failure(error: &relume_train::Error) -> Failure {
     use relume_train::Error;
     let code = match error {

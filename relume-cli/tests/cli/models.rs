@@ -130,6 +130,8 @@ fn hostile_checkpoints_are_one_clear_error() {
         fs::write(folder.path().join(name), bytes).unwrap();
         models(folder.path(), &["import", name, "--as", "lantern-s"]).assert_one_error(3, &[name]);
     }
+    models(folder.path(), &["import", "calls.pt", "--as", "lantern-s"])
+        .assert_one_error(3, &["os.system", "refused"]);
     models(folder.path(), &["import", "none.pt", "--as", "lantern-s"])
         .assert_one_error(3, &["none.pt"]);
     models(folder.path(), &["import", ".", "--as", "lantern-s"]).assert_one_error(3, &["no file"]);
