@@ -9,6 +9,8 @@ pub mod datasets;
 #[cfg(feature = "burn")]
 pub mod device;
 mod error;
+pub mod evaluation;
+mod grid;
 pub mod journal;
 #[cfg(feature = "burn")]
 pub mod learn;

@@ -8,12 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use relume::metrics::{align, psnr, ssim};
 use relume_media::atomic::Overwrite;
 use relume_media::photo::SaveOptions;
-use relume_media::{Image, Photo, Rect, Size, Srgb};
+use relume_media::{DegradeOptions, Image, Photo, Rect, Size, Srgb};
 use relume_nn::burn::Parameters;
 use relume_nn::{Graph, Weights};
 use serde_json::{Map, Value, json};
 
 use crate::datasets::{self, Item, OpenOptions, Views};
+use crate::grid::grid;
 use crate::learn::infer;
 use crate::recipe::{SetRecipe, Stage};
 use crate::tasks::{Damaged, Task, pair};
@@ -128,15 +129,14 @@ impl Set {
         items: impl Iterator<Item = Result<Option<Item>>>,
         stage: &Stage,
     ) -> Result<Self> {
-        let mut unharmed = stage.clone();
-        unharmed.degradation.untouched_share = 0.0;
+        let harm = DegradeOptions { untouched_share: 0.0, ..stage.degradation.clone() };
         let case = |(index, item): (usize, Result<Option<Item>>)| {
             let mut rng = ChaCha8Rng::seed_from_u64(stage.seed);
             rng.set_stream(STREAMS + index as u64);
             let Some(item) = item? else { return Ok(None) };
             Ok(match item {
                 Item::Alone(input) => Some(Case { input, truth: None }),
-                item => pair(item, &mut rng, &unharmed)?
+                item => pair(item, &mut rng, &harm)?
                     .map(|Damaged { input, target }| Case { input, truth: Some(target) }),
             })
         };
@@ -180,18 +180,4 @@ fn middle(picture: &Image<Srgb>, side: usize) -> Image<Srgb> {
     let (x, y) = ((size.width - width) / 2, (size.height - height) / 2);
     let rect = Rect { x, y, size: Size::new(width, height) };
     picture.crop(rect).unwrap_or_else(|_| picture.clone())
-}
-
-/// Rows of pictures side by side; smaller ones sit in the upper left corner of a grey cell.
-fn grid(rows: &[Vec<Image<Srgb>>]) -> Image<Srgb> {
-    let pictures = || rows.iter().flatten().map(Image::size);
-    let width = pictures().map(|size| size.width).max().unwrap_or(1);
-    let height = pictures().map(|size| size.height).max().unwrap_or(1);
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(1).max(1);
-    Image::from_fn(Size::new(columns * width, rows.len().max(1) * height), |x, y| {
-        let picture = rows.get(y / height).and_then(|row| row.get(x / width));
-        let (x, y) = (x % width, y % height);
-        let inside = picture.filter(|p| x < p.size().width && y < p.size().height);
-        inside.map_or([0.25; 3], |picture| picture.get(x, y))
-    })
 }

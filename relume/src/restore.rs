@@ -2,7 +2,8 @@
 //!
 //! Diagnose: a fine picture is left alone. Otherwise survey the thumbnail, decide on the light, run
 //! the local network in tiles, and put back what the network must not touch: colours outside its
-//! gamut, opacity, greyness, metadata.
+//! gamut, opacity, greyness, metadata. Networks of others know no survey and no exposure: they are
+//! run as they are.
 
 use std::path::Path;
 use std::time::Instant;
@@ -14,9 +15,7 @@ use relume_nn::relight::Exposure;
 use relume_nn::{Facts, Feeds, Tensor, Weights};
 
 use crate::exposure::Thumbnail;
-use crate::models::lantern::{
-    BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, RESTORED, THUMBNAIL, THUMBNAIL_SIDE,
-};
+use crate::models::lantern::{BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, THUMBNAIL, THUMBNAIL_SIDE};
 use crate::models::{self, ModelCard};
 use crate::{Diagnosis, Error, Result, Verdict, diagnose};
 
@@ -55,9 +54,10 @@ pub struct RestoreReport {
     pub left_alone: bool,
     /// Mean display luma of the input, 0 to 1.
     pub brightness_before: f32,
-    /// Mean display luma that was aimed at.
+    /// Mean display luma that was aimed at; what came out, where the network takes no wishes.
     pub brightness_wanted: f32,
-    /// Light that lacks to get there, in stops; below 0 there is too much.
+    /// Light that lacks to get there, in stops; below 0 there is too much. 0 where the network
+    /// takes no wishes.
     pub lack_ev: f32,
     /// Light added, in stops.
     pub gain_ev: f32,
@@ -100,7 +100,11 @@ impl Restorer {
         Self::new(models::find(&name)?, weights)
     }
 
-    fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
+    /// A network with weights of its kind.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the weights do not fit.
+    pub fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
         let network = Network::new((card.graph)()?, weights)?;
         Ok(Self { card, network, strength: 1.0, brightness: None, always: false })
     }
@@ -173,8 +177,13 @@ impl Restorer {
     ) -> Result<(Image<Srgb>, RestoreReport)> {
         let diagnosis = diagnose(image);
         let thumbnail = Thumbnail::of(image);
-        let mut feeds = self.survey(&thumbnail);
-        let (exposure, report) = self.decide(&thumbnail, &feeds, &diagnosis)?;
+        let mut feeds = Feeds::new();
+        let (exposure, mut report) = if self.surveys() {
+            feeds = self.survey(&thumbnail);
+            self.decide(&thumbnail, &feeds, &diagnosis)?
+        } else {
+            self.as_it_is(&thumbnail, &diagnosis)?
+        };
         if report.left_alone {
             progress.report(1.0)?;
             return Ok((image.clone(), report));
@@ -184,10 +193,42 @@ impl Restorer {
         let picture =
             Picture { name: IMAGE, height: size.height, width: size.width, values: image.values() };
         let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
-        let values = self.network.run_picture(picture, &feeds, RESTORED, TILE, &tell)?;
+        let values = self.network.run_picture(picture, &feeds, self.card.output, TILE, &tell)?;
         let mut restored = Image::from_planar(size, values)?;
         self.keep(image, exposure, &mut restored);
+        if !self.surveys() {
+            report.brightness_wanted = Thumbnail::of(&restored).brightness(Exposure::NEUTRAL);
+        }
         Ok((restored, report))
+    }
+
+    /// Whether the network surveys a thumbnail and takes a wanted exposure.
+    fn surveys(&self) -> bool {
+        self.network.graph().nodes().iter().any(|node| node.name == THUMBNAIL)
+    }
+
+    /// What is done by a network that makes a picture out of a picture and takes no wishes.
+    fn as_it_is(
+        &self,
+        thumbnail: &Thumbnail,
+        diagnosis: &Diagnosis,
+    ) -> Result<(Exposure, RestoreReport)> {
+        if self.brightness.is_some() {
+            let message = format!("{} takes no brightness; lantern-s does", self.card.name);
+            return Err(Error::Parameter(message));
+        }
+        let before = thumbnail.brightness(Exposure::NEUTRAL);
+        let fine = diagnosis.verdict == Verdict::Fine;
+        let report = RestoreReport {
+            verdict: diagnosis.verdict,
+            left_alone: self.strength == 0.0 || (fine && !self.always),
+            brightness_before: before,
+            brightness_wanted: before,
+            lack_ev: 0.0,
+            gain_ev: 0.0,
+            strength: self.strength,
+        };
+        Ok((Exposure::NEUTRAL, report))
     }
 
     /// What the survey is told about the picture.
@@ -259,7 +300,7 @@ impl Restorer {
     /// # Errors
     /// When the network does not run.
     pub fn estimate(&self, size: Size) -> Result<Estimate> {
-        let facts = Facts::of(self.network.graph(), RESTORED)?;
+        let facts = Facts::of(self.network.graph(), self.card.output)?;
         let threads = rayon::current_num_threads();
         // A full tile for each thread, so that caches and memory are as busy as in earnest.
         let probe = Size::new(size.width.min(threads * TILE), size.height.min(TILE));
@@ -268,7 +309,8 @@ impl Restorer {
             / tiled_pixels(probe, facts.halo);
         let files = SECONDS_PER_MEGAPIXEL * size.megapixels();
         let tiles = threads_used(size) as usize;
-        let reach = TILE + 2 * facts.halo;
+        // A statistic of the whole picture needs the whole picture at once.
+        let reach = if facts.barrier { usize::MAX } else { TILE + 2 * facts.halo };
         let tile_bytes = 4 * reach.min(size.width) * reach.min(size.height) * TILE_VALUES;
         Ok(Estimate {
             seconds: seconds + files,
@@ -279,14 +321,15 @@ impl Restorer {
     /// Seconds that the network takes for a black picture of `size`, the better of two runs.
     fn time(&self, size: Size) -> Result<f64> {
         let image = Image::<Srgb>::black(size);
-        let mut feeds = self.survey(&Thumbnail::of(&image));
+        let mut feeds =
+            if self.surveys() { self.survey(&Thumbnail::of(&image)) } else { Feeds::new() };
         feeds.insert(EXPOSURE.into(), Tensor::scalars(&[1.0, 1.0]));
         let Size { width, height } = size;
         let picture = Picture { name: IMAGE, height, width, values: image.values() };
         let mut best = f64::INFINITY;
         for _ in 0..2 {
             let clock = Instant::now();
-            self.network.run_picture(picture, &feeds, RESTORED, TILE, &|_| Ok(()))?;
+            self.network.run_picture(picture, &feeds, self.card.output, TILE, &|_| Ok(()))?;
             best = best.min(clock.elapsed().as_secs_f64());
         }
         Ok(best)

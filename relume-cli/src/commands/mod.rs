@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod degrade;
+pub(crate) mod eval;
 pub(crate) mod inspect;
 pub(crate) mod models;
 pub(crate) mod restore;

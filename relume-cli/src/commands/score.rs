@@ -169,7 +169,8 @@ fn fields(cards: &[&MetricCard], values: &[f64]) -> Map<String, Value> {
     cards.iter().zip(values).map(|(card, &v)| (card.name.to_owned(), value(v))).collect()
 }
 
-fn metric(name: &str) -> Result<&'static MetricCard, String> {
+/// A metric by its name, as an argument.
+pub(crate) fn metric(name: &str) -> Result<&'static MetricCard, String> {
     find(name).ok_or_else(|| {
         let known: Vec<_> = METRICS.iter().map(|card| card.name).collect();
         format!("there is no such metric; known are {}", known.join(", "))

@@ -93,11 +93,11 @@ impl Task for Lantern {
 impl Lantern {
     fn sample(&self, view: Item, rng: &mut ChaCha8Rng) -> Result<Sample> {
         if matches!(view, Item::Sharp(_) | Item::Scene(_)) {
-            let damaged = damage(view, rng, &self.stage)?;
+            let damaged = damage(view, rng, &self.stage.degradation)?;
             let stray = BRIGHTNESS_SPREAD * (rng.random::<f32>() + rng.random::<f32>() - 1.0);
             return damaged.map(|damaged| Sample::of(damaged, stray)).ok_or_else(useless);
         }
-        let pair = pair(view, rng, &self.stage)?.ok_or_else(useless)?;
+        let pair = pair(view, rng, &self.stage.degradation)?.ok_or_else(useless)?;
         let thumbnail = Thumbnail::of(&pair.input);
         let brightness = luma(&pair.target);
         let exposure = thumbnail.expose_for(brightness.clamp(0.03, 0.85));

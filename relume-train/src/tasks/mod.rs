@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, RngExt as _};
 use rand_chacha::ChaCha8Rng;
 use relume_media::degrade::{Degradation, Degraded};
-use relume_media::{Image, Light, Rect, Size, Srgb};
+use relume_media::{DegradeOptions, Image, Light, Rect, Size, Srgb};
 use relume_nn::layer::Layer;
 use relume_nn::{Feeds, Graph, Tensor};
 
@@ -120,7 +120,7 @@ pub struct Damaged {
 ///
 /// # Errors
 /// When the damage cannot be computed.
-pub fn pair(item: Item, rng: &mut impl Rng, stage: &Stage) -> Result<Option<Damaged>> {
+pub fn pair(item: Item, rng: &mut impl Rng, harm: &DegradeOptions) -> Result<Option<Damaged>> {
     Ok(match item {
         Item::Pair { input, target } => Some(Damaged { input, target }),
         Item::Series { mut exposures, target: Some(best) } => {
@@ -128,7 +128,7 @@ pub fn pair(item: Item, rng: &mut impl Rng, stage: &Stage) -> Result<Option<Dama
             let input = exposures.swap_remove(rng.random_range(0..exposures.len()));
             Some(Damaged { input, target })
         }
-        item => damage(item, rng, stage)?.map(|Degraded { image, scene, .. }| Damaged {
+        item => damage(item, rng, harm)?.map(|Degraded { image, scene, .. }| Damaged {
             input: image,
             target: scene.map(|v| v.min(1.0)).to_srgb(),
         }),
@@ -136,8 +136,8 @@ pub fn pair(item: Item, rng: &mut impl Rng, stage: &Stage) -> Result<Option<Dama
 }
 
 /// What the simulated camera makes of a clean picture or a scene; nothing of anything else.
-fn damage(item: Item, rng: &mut impl Rng, stage: &Stage) -> Result<Option<Degraded>> {
-    let options = stage.degradation.clone().for_crops();
+fn damage(item: Item, rng: &mut impl Rng, harm: &DegradeOptions) -> Result<Option<Degraded>> {
+    let options = harm.clone().for_crops();
     let seed = rng.random();
     Ok(match item {
         Item::Sharp(view) => Some(Degradation::sample(seed, view.size(), &options).apply(&view)?),

@@ -83,7 +83,7 @@ impl Task for Paired {
         crops: usize,
         side: usize,
     ) -> Result<Vec<Batch>> {
-        let pair = pair(view, rng, &self.stage)?.ok_or_else(|| {
+        let pair = pair(view, rng, &self.stage.degradation)?.ok_or_else(|| {
             Error::Setup("the task paired needs pairs, clean pictures or scenes".into())
         })?;
         let crop = |_| {

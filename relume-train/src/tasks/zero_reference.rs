@@ -49,7 +49,7 @@ impl Task for ZeroReference {
             }
             view => {
                 let useless = || Error::Setup("zero-reference needs pictures".into());
-                damage(view, rng, &self.stage)?.ok_or_else(useless)?.image
+                damage(view, rng, &self.stage.degradation)?.ok_or_else(useless)?.image
             }
         };
         let crop = |_| {
