@@ -89,6 +89,22 @@ impl From<relume::Error> for Failure {
     }
 }
 
+/// Errors of training, datasets and evaluation.
+impl From<relume_train::Error> for Failure {
+    fn from(error: relume_train::Error) -> Self {
+        use relume_train::Error;
+        let code = match &error {
+            Error::Recipe { .. } | Error::Dataset { .. } | Error::Setup(_) | Error::Media(_) => {
+                Code::Input
+            }
+            Error::RunFolder { .. } => Code::Output,
+            Error::Library(_) | Error::Network(_) => Code::Model,
+            _ => Code::Machine,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,6 @@ use relume_train::datasets::{self, OpenOptions};
 use relume_train::evaluation::{self, BASELINES, Contestant, Options};
 
 use super::score::metric;
-use super::train::failure;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
 use crate::progress::{Meter, catch_interrupts, interrupted};
@@ -79,13 +78,9 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     }
     let contestants = contestants(&args.model)?;
     let open = OpenOptions { split: args.split.clone(), manifest: args.manifest.clone() };
-    let set = datasets::open(&args.data, args.kind.as_deref(), &open).map_err(|e| failure(&e))?;
-    let mut options = Options {
-        pictures: args.pictures,
-        side: args.side,
-        seed: args.seed,
-        ..Options::default()
-    };
+    let set = datasets::open(&args.data, args.kind.as_deref(), &open)?;
+    let mut options =
+        Options { pictures: args.pictures, side: args.side, seed: args.seed, ..Options::default() };
     for &card in &args.metric {
         if options.metrics.iter().all(|known| known.name != card.name) {
             options.metrics.push(card);
@@ -98,11 +93,11 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let found = evaluation::evaluate(&args.data, set.as_ref(), &contestants, &options, &progress);
     let found = found.map_err(|error| match interrupted() {
         true => Failure::interrupted(),
-        false => failure(&error),
+        false => error.into(),
     })?;
     drop(progress);
     drop(meter);
-    let written = evaluation::write(&found, &folder, overwrite).map_err(|error| failure(&error))?;
+    let written = evaluation::write(&found, &folder, overwrite)?;
     let console = Console { json: args.json, quiet };
     console.record("evaluation", &evaluation::json(&found))?;
     let text = evaluation::markdown(&found);
@@ -116,7 +111,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
 fn contestants(models: &[String]) -> Result<Vec<Contestant>, Failure> {
     let mut all: Vec<_> = BASELINES.iter().map(Contestant::Baseline).collect();
     for name in models {
-        all.push(Contestant::model(name).map_err(|error| failure(&error))?);
+        all.push(Contestant::model(name)?);
     }
     Ok(all)
 }

@@ -62,30 +62,15 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     catch_interrupts()?;
     let meter = Meter::new(PARTS, quiet);
     meter.begin(&folder.display().to_string());
-    let recipe = relume_train::Recipe::load(recipe).map_err(|error| failure(&error))?;
+    let recipe = relume_train::Recipe::load(recipe).map_err(Failure::from)?;
     match relume_train::run(&recipe, &folder, &options, &meter.within(PARTS)) {
         Ok(()) => Ok(Code::Done),
         Err(_) if interrupted() => Err(Failure::new(
             Code::Interrupted,
             format!("{}: stopped; --resume goes on from the last checkpoint", folder.display()),
         )),
-        Err(error) => Err(failure(&error)),
+        Err(error) => Err(error.into()),
     }
-}
-
-/// An error of training with its exit code.
-#[cfg(feature = "train")]
-pub(crate) fn failure(error: &relume_train::Error) -> Failure {
-    use relume_train::Error;
-    let code = match error {
-        Error::Recipe { .. } | Error::Dataset { .. } | Error::Setup(_) | Error::Media(_) => {
-            Code::Input
-        }
-        Error::RunFolder { .. } => Code::Output,
-        Error::Library(_) | Error::Network(_) => Code::Model,
-        _ => Code::Machine,
-    };
-    Failure::new(code, error.to_string())
 }
 
 #[cfg(feature = "train")]

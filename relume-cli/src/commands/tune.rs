@@ -41,7 +41,6 @@ pub(crate) struct Args {
 /// Hands over to the search and prints its table, best first.
 #[cfg(feature = "train")]
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
-    use super::train::failure;
     use crate::progress::{Meter, catch_interrupts, interrupted};
     use relume_train::tune;
 
@@ -51,7 +50,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         .output
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(args.search.file_stem().unwrap_or_default()));
-    let search = tune::Search::load(&args.search).map_err(|error| failure(&error))?;
+    let search = tune::Search::load(&args.search)?;
     catch_interrupts()?;
     let meter = Meter::new(PARTS, quiet);
     meter.begin(&folder.display().to_string());
@@ -61,7 +60,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
             let message = format!("{}: stopped; the same command goes on", folder.display());
             return Failure::new(Code::Interrupted, message);
         }
-        failure(&error)
+        error.into()
     })?;
     let console = crate::console::Console { json: args.json, quiet };
     for trial in &trials {

@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Error, Result};
 
+/// Input and truth, if there is one, to the result.
+pub type Make = fn(&Image<Srgb>, Option<&Image<Srgb>>) -> Result<Image<Srgb>>;
+
 /// Something anyone can do without a network.
 #[derive(Debug)]
 pub struct Baseline {
@@ -18,8 +21,8 @@ pub struct Baseline {
     pub name: &'static str,
     /// One line: what it does.
     pub help: &'static str,
-    /// Input and truth, if there is one, to the result.
-    pub make: fn(&Image<Srgb>, Option<&Image<Srgb>>) -> Result<Image<Srgb>>,
+    /// What does it.
+    pub make: Make,
 }
 
 /// The rows that every table has.

@@ -22,7 +22,7 @@ use crate::datasets::{Dataset, Item};
 use crate::tasks::{Damaged, pair};
 use crate::{Error, Result};
 
-pub use contestants::{BASELINES, Baseline, Contestant};
+pub use contestants::{BASELINES, Baseline, Contestant, Make};
 pub use report::{json, markdown, write};
 pub use statistics::Summary;
 
