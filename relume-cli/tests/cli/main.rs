@@ -1,10 +1,12 @@
 //! The program as its users meet it: a real process, files in temporary folders.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod evaluation;
 mod hostile;
 mod models;
 mod restore;
 mod run;
+mod training;
 mod verbs;
 
 #[path = "../../../relume-nn/tests/executors/onnx_runtime.rs"]

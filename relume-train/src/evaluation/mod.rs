@@ -112,7 +112,7 @@ pub struct Evaluation {
     pub pictures: Vec<PictureRow>,
     /// Pictures that could not be scored, with the cause.
     pub skipped: Vec<(String, String)>,
-    /// Rows of the grid: input, each contestant, truth.
+    /// Rows of the grid: each contestant, truth.
     pub grid: Vec<Vec<Image<Srgb>>>,
 }
 
@@ -152,7 +152,7 @@ pub fn evaluate(
         let (name, files) = (set.name(index), files);
         pictures.push(PictureRow { name, files, ..row });
         if grid.len() < options.shown {
-            grid.push(std::iter::once(case.input).chain(made).chain(case.truth).collect());
+            grid.push(made.into_iter().chain(case.truth).collect());
         }
     }
     if pictures.is_empty() {

@@ -112,7 +112,7 @@ fn notes(text: &mut String, found: &Evaluation) {
     for (name, cause) in &found.skipped {
         let _ = writeln!(text, "- left out: {name}: {cause}");
     }
-    text.push_str("\nThe grid shows, from left to right: input, ");
+    text.push_str("\nThe grid shows, from left to right: ");
     let names: Vec<_> = found.contestants.iter().map(|row| row.name.as_str()).collect();
     let _ = writeln!(text, "{}, truth where there is one.", names.join(", "));
 }
