@@ -4,6 +4,7 @@
 mod batch;
 mod commands;
 mod console;
+mod download;
 mod engine;
 mod exit;
 mod inputs;

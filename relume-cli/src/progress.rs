@@ -62,6 +62,11 @@ impl Meter {
         self.bar.set_position(start + size);
     }
 
+    /// So much is done in all.
+    pub(crate) fn reach(&self, position: u64) {
+        self.bar.set_position(position);
+    }
+
     /// What is done so far.
     pub(crate) fn position(&self) -> u64 {
         self.bar.position()

@@ -4,8 +4,10 @@
 mod evaluation;
 mod hostile;
 mod models;
+mod pull;
 mod restore;
 mod run;
+mod server;
 mod training;
 mod verbs;
 

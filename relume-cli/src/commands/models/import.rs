@@ -129,7 +129,7 @@ fn tell(
     console.text(&head)?;
     console.text(report.table(NAMED).trim_end())?;
     if !found.skipped.is_empty() {
-        console.text(&format!("{:12} {}", "no numbers", found.skipped.len()))?;
+        console.text(&format!("{:12} {}", "skipped", found.skipped.len()))?;
         for (key, what) in found.skipped.iter().take(NAMED) {
             console.text(&format!("  {key}  {what}"))?;
         }
@@ -164,8 +164,9 @@ fn record(
         "wanted": report.applied + report.missing.len() + report.misshapen.len(),
         "missing": missing,
         "wrong_shape": misshapen,
+        "spare": report.spare,
         "unused": report.unused,
-        "no_numbers": found.skipped.iter().map(|(key, _)| key).collect::<Vec<_>>(),
+        "skipped": found.skipped.iter().map(|(key, _)| key).collect::<Vec<_>>(),
     })
 }
 

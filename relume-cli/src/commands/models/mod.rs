@@ -1,7 +1,10 @@
 //! `relume models`: which networks there are, their figures, and their weights in and out.
 
+mod cached;
 mod export;
 mod import;
+mod pull;
+mod source;
 mod weights_file;
 
 use std::path::PathBuf;
@@ -21,7 +24,8 @@ Examples:
   relume models list
   relume models show lantern-s --json
   relume models import Epoch99.pth --as zero-dce
-  relume models export lantern-s -o lantern-s.onnx")]
+  relume models export lantern-s -o lantern-s.onnx
+  relume models pull hf:ORG/NAME/model.safetensors")]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -45,6 +49,13 @@ enum Action {
     },
     Import(import::Args),
     Export(export::Args),
+    Pull(pull::Args),
+    /// Print the path of weights in the cache
+    Path(cached::Args),
+    /// Compare weights in the cache with the SHA-256 they should have
+    Verify(cached::Args),
+    /// Remove weights from the cache
+    Rm(cached::Args),
 }
 
 /// Does what the action says.
@@ -61,6 +72,10 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         Action::Show { name, json } => show(find(name)?, Console { json: *json, quiet: false })?,
         Action::Import(args) => import::run(args, quiet)?,
         Action::Export(args) => export::run(args, quiet)?,
+        Action::Pull(args) => pull::run(args, quiet)?,
+        Action::Path(args) => cached::path(args, quiet)?,
+        Action::Verify(args) => cached::verify(args, quiet)?,
+        Action::Rm(args) => cached::remove(args, quiet)?,
     }
     Ok(Code::Done)
 }
