@@ -1,6 +1,8 @@
 //! Comparing models: tables, baselines, and what is left out.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::run::{folder, picture, relume};
 use serde_json::Value;
@@ -79,4 +81,32 @@ fn what_cannot_be_compared_is_named() {
     eval("missing.safetensors", "photos").assert_one_error(5, &["missing.safetensors"]);
     eval("zero-dce", "photos").assert_one_error(5, &["zero-dce", "no weights"]);
     assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn metrics_are_those_of_public_implementations() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pairs = root.join("../shared/data/test/lol_v1_eval15");
+    if !pairs.is_dir() {
+        println!("skipped: the pairs to compare do not lie beside the repository");
+        return;
+    }
+    let python = std::env::var_os("RELUME_PYTHON").unwrap_or_else(|| "python3".into());
+    let command = Command::new(&python)
+        .arg(root.join("relume-cli/tests/metrics_check.py"))
+        .arg(assert_cmd::cargo::cargo_bin("relume"))
+        .args([pairs.join("low"), pairs.join("high")])
+        .arg(root.join("relume/weights/niqe-pristine.safetensors"))
+        .output();
+    let Ok(output) = command else {
+        println!("skipped: {} does not start; name one in RELUME_PYTHON", python.display());
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() == Some(77) {
+        println!("skipped: {} (RELUME_PYTHON names another Python)", said.trim());
+        return;
+    }
+    println!("{said}");
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
 }
