@@ -16,7 +16,7 @@ use crate::checkpoint::{Best, State};
 use crate::journal::Journal;
 use crate::learn::{Report, learn};
 use crate::optimizer::{Optimizer, trainable};
-use crate::recipe::Stage;
+use crate::recipe::{Stage, names_a_model};
 use crate::sources::Sources;
 use crate::tasks::{self, Task};
 use crate::terms::Terms;
@@ -214,12 +214,7 @@ fn start(graph: &Graph, recipe: &Recipe, folder: &Path, options: &RunOptions) ->
         }
         _ => {
             let weights = match from {
-                Some(path) => {
-                    let bytes = std::fs::read(path).map_err(Error::folder(path))?;
-                    let mut weights = Weights::read(&bytes)?;
-                    weights.metadata.clear();
-                    weights
-                }
+                Some(from) => starting_weights(from, &recipe.first().model)?,
                 None => Weights::initial(graph, recipe.first().seed),
             };
             State { optimizer: Optimizer::new(weights), best: Best::default() }
@@ -227,6 +222,21 @@ fn start(graph: &Graph, recipe: &Recipe, folder: &Path, options: &RunOptions) ->
     };
     state.optimizer.weights.check(graph)?;
     Ok(state)
+}
+
+/// The weights of a file, or those that the program carries for a model of that name.
+fn starting_weights(from: &Path, model: &str) -> Result<Weights> {
+    let mut weights = if names_a_model(from) {
+        relume::models::find(&from.to_string_lossy())?.load_weights()?
+    } else {
+        let wrong = |cause: String| {
+            relume::Error::Model(format!("{}: {cause}; {model} starts from it", from.display()))
+        };
+        let bytes = std::fs::read(from).map_err(|cause| wrong(cause.to_string()))?;
+        Weights::read(&bytes).map_err(|cause| wrong(cause.to_string()))?
+    };
+    weights.metadata.clear();
+    Ok(weights)
 }
 
 /// Measures how long steps take, and how long the network had to wait for data.

@@ -28,8 +28,8 @@ pub(crate) struct Args {
     /// Go on where the run in that folder stopped
     #[arg(long)]
     resume: bool,
-    /// Start from these weights instead of random ones
-    #[arg(long, alias = "start-from", value_name = "FILE", conflicts_with = "resume")]
+    /// Start from the weights of a file, or from those the program carries for a model
+    #[arg(long, alias = "start-from", value_name = "FILE|MODEL", conflicts_with = "resume")]
     from: Option<PathBuf>,
     /// Where to compute: flex (the CPU), or a back end this build has
     #[arg(long, value_name = "NAME")]

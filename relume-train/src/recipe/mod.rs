@@ -12,6 +12,8 @@ pub use data::{AugmentRecipe, DataRecipe, SetRecipe, SourceRecipe};
 pub use learning::{
     LossRecipe, MixupRecipe, OptimizerKind, OptimizerRecipe, ScheduleKind, ScheduleRecipe,
 };
+#[cfg(feature = "burn")]
+pub(crate) use read::names_a_model;
 use relume_media::degrade::DegradeOptions;
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +42,8 @@ pub struct Stage {
     /// How pictures become inputs and targets, as in `TASKS`; the model's own by default.
     #[serde(default)]
     pub task: Option<String>,
-    /// Weights to start from instead of random ones.
+    /// Weights to start from instead of random ones: a file, or the name of a model whose weights
+    /// the program carries.
     #[serde(default)]
     pub from: Option<PathBuf>,
     /// What is shown to the network.

@@ -89,7 +89,8 @@ impl Stage {
     fn locate(&mut self, folder: &Path) {
         let sources = self.data.sources.iter_mut().map(|source| &mut source.path);
         let sets = self.validation.iter_mut().map(|set| &mut set.path);
-        for path in sources.chain(sets).chain(&mut self.data.manifest).chain(&mut self.from) {
+        let from = self.from.iter_mut().filter(|from| !names_a_model(from));
+        for path in sources.chain(sets).chain(&mut self.data.manifest).chain(from) {
             *path = folder.join(&*path);
         }
     }
@@ -143,6 +144,12 @@ impl Stage {
     }
 }
 
+/// Whether weights to start from are named by their model: by the form alone, so that what happens
+/// to lie in the folder changes nothing.
+pub(crate) fn names_a_model(from: &Path) -> bool {
+    !from.to_string_lossy().contains(['/', '\\', '.'])
+}
+
 fn wrong(path: &Path, message: &dyn std::fmt::Display) -> Error {
     Error::Recipe { path: path.to_owned(), message: message.to_string() }
 }
@@ -187,5 +194,54 @@ fn hint(message: &str) -> String {
     match crate::nearest(unknown, known.iter().copied()) {
         Some(near) => format!("{}; did you mean `{near}`?", message.trim_end()),
         None => message.trim_end().to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> std::result::Result<Recipe, String> {
+        Recipe::parse(text, Path::new(""), &[])
+    }
+
+    #[test]
+    fn the_explained_recipe_is_made_of_defaults() {
+        let short = "model = \"lantern-s\"\nseed = 1\nsteps = 8400\n\
+                     [[data.sources]]\npath = \"photos\"\n";
+        let (long, short) = (parsed(EXPLAINED).unwrap(), parsed(short).unwrap());
+        assert_eq!(format!("{:?}", long.stages), format!("{:?}", short.stages));
+    }
+
+    #[test]
+    fn the_explained_recipe_names_every_key() {
+        let sources = "[[data.sources]]\npath = \"x\"\n";
+        let tables = [
+            ("", sources, ""),
+            ("", "", "[data]\nunheard = 1\n"),
+            ("", sources, "unheard = 1\n"),
+            ("", sources, "[data.augment]\nunheard = 1\n"),
+            ("", sources, "[optimizer]\nunheard = 1\n"),
+            ("", sources, "[schedule]\nunheard = 1\n"),
+            ("", sources, "[mixup]\nunheard = 1\n"),
+            ("", sources, "[reports]\nunheard = 1\n"),
+            ("", sources, "[[validation]]\nunheard = 1\n"),
+            ("unheard = 1\n", sources, ""),
+        ];
+        let mut seen = 0;
+        for (first, middle, last) in tables.into_iter().filter(|t| *t != ("", sources, "")) {
+            let text = format!("{first}model = \"sci\"\nseed = 1\nsteps = 1\n{middle}{last}");
+            let message = parsed(&text).unwrap_err();
+            let known = message.split_once("expected one of").map_or("", |(_, known)| known);
+            for key in known.split('`').skip(1).step_by(2) {
+                seen += 1;
+                let named = [format!("{key} = "), format!("[{key}]"), format!("[{key}.")];
+                let shown = named.iter().any(|n| EXPLAINED.contains(n))
+                    || EXPLAINED.contains(&format!(".{key}]"));
+                assert!(shown, "`{key}` is not explained");
+            }
+        }
+        assert!(seen > 40, "only {seen} keys were found");
     }
 }
