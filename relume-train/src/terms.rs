@@ -30,7 +30,15 @@ impl Terms {
     pub fn new(graph: &Graph, stage: &Stage, card: &TaskCard, task: &dyn Task) -> Result<Self> {
         let recipes =
             if stage.losses.is_empty() { card.default_losses() } else { stage.losses.clone() };
-        let terms = recipes.iter().map(|recipe| Term::new(graph, recipe, task));
+        Self::of(graph, &recipes, task.output())
+    }
+
+    /// The named terms; `output` is what they look at where they do not say.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(graph: &Graph, recipes: &[LossRecipe], output: &str) -> Result<Self> {
+        let terms = recipes.iter().map(|recipe| Term::new(graph, recipe, output));
         let mut terms = terms.collect::<Result<Vec<_>>>()?;
         for index in 1..terms.len() {
             let label = terms[index].label.clone();
@@ -66,8 +74,8 @@ impl Terms {
 }
 
 impl Term {
-    fn new(graph: &Graph, recipe: &LossRecipe, task: &dyn Task) -> Result<Self> {
-        let loss = losses::build(&recipe.kind, &recipe.parameters, task.output());
+    fn new(graph: &Graph, recipe: &LossRecipe, usual: &str) -> Result<Self> {
+        let loss = losses::build(&recipe.kind, &recipe.parameters, usual);
         let loss = loss.map_err(|message| Error::Setup(format!("losses: {message}")))?;
         for output in loss.outputs() {
             if !graph.outputs().contains_key(output) {
@@ -83,7 +91,7 @@ impl Term {
             }
         }
         let label = match loss.outputs().first() {
-            Some(&output) if output != task.output() => format!("{} {output}", recipe.kind),
+            Some(&output) if output != usual => format!("{} {output}", recipe.kind),
             _ => recipe.kind.clone(),
         };
         Ok(Self { label, weight: recipe.weight, loss })
