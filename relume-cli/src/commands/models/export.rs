@@ -62,8 +62,8 @@ pub(super) fn run(args: &Args, quiet: bool) -> Result<(), Failure> {
     let bytes = encode(args, card, kind)?;
     make_folder_for(&args.output)?;
     write_atomically(&args.output, &bytes, overwrite)?;
-    let megabytes = bytes.len() as f64 / 1e6;
-    console.text(&format!("{} -> {}  {megabytes:.1} MB", card.name, args.output.display()))?;
+    let size = super::size(bytes.len() as u64);
+    console.text(&format!("{} -> {}  {size}", card.name, args.output.display()))?;
     let record = json!({
         "model": card.name,
         "status": "done",

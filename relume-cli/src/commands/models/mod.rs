@@ -98,7 +98,7 @@ fn show(card: &ModelCard, console: Console) -> Result<(), Failure> {
     console.record("model", &record)?;
     let imported = imported(card);
     let weights = match card.weights {
-        Some(bytes) => format!("{:.1} MB, in this program", bytes.len() as f64 / 1e6),
+        Some(bytes) => format!("{}, in this program", size(bytes.len() as u64)),
         None if imported.is_some() => "not in this program".to_owned(),
         None => format!("none yet: relume models import FILE --as {}", card.name),
     };
@@ -113,7 +113,7 @@ fn show(card: &ModelCard, console: Console) -> Result<(), Failure> {
     let rows = [
         ("what for", card.help.to_owned()),
         ("origin", card.source.to_owned()),
-        ("parameters", format!("{:.2} million", facts.parameters as f64 / 1e6)),
+        ("parameters", count(facts.parameters)),
         ("cost", cost),
         ("reach", reach),
         ("sides", format!("padded to multiples of {}", facts.multiple)),
@@ -124,8 +124,8 @@ fn show(card: &ModelCard, console: Console) -> Result<(), Failure> {
         console.text(&format!("  {what:10}  {text}"))?;
     }
     if let Some((path, bytes)) = imported {
-        let (path, megabytes) = (path.display(), bytes as f64 / 1e6);
-        console.text(&format!("  {:10}  {megabytes:.1} MB, {path}", "imported"))?;
+        let (path, size) = (path.display(), size(bytes));
+        console.text(&format!("  {:10}  {size}, {path}", "imported"))?;
     }
     Ok(())
 }
@@ -135,4 +135,22 @@ fn imported(card: &ModelCard) -> Option<(PathBuf, u64)> {
     let path = Cache::from_environment().ok()?.imported(card.name);
     let found = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
     Some((path, found.len()))
+}
+
+/// `3.5 MB`, `12 kB`.
+fn size(bytes: u64) -> String {
+    if bytes < 100_000 {
+        format!("{:.0} kB", (bytes as f64 / 1e3).ceil())
+    } else {
+        format!("{:.1} MB", bytes as f64 / 1e6)
+    }
+}
+
+/// `1.72 million`, `258`.
+fn count(number: usize) -> String {
+    if number < 100_000 {
+        number.to_string()
+    } else {
+        format!("{:.2} million", number as f64 / 1e6)
+    }
 }
