@@ -395,4 +395,19 @@ mod tests {
         }
         assert_eq!(origin("http://a.org"), "http://a.org");
     }
+
+    #[test]
+    fn a_part_grows_under_one_hand_and_keeps_its_hash() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.incomplete");
+        let mut part = Part::open(&path).unwrap();
+        part.append(b"relume ").unwrap();
+        let other = Part::open(&path).err().unwrap();
+        assert!(other.message.contains("another program"), "{}", other.message);
+        drop(part);
+        let mut part = Part::open(&path).unwrap();
+        part.append(b"lantern").unwrap();
+        assert_eq!(part.length, 14);
+        assert_eq!(part.finish().unwrap(), hexadecimal(&Sha256::digest(b"relume lantern")));
+    }
 }
