@@ -1,5 +1,5 @@
 # `make check` is what CI runs.
-.PHONY: check fmt lint test doc size slim deny
+.PHONY: check fmt lint test doc size slim deny gpu
 
 check: fmt lint test doc size slim
 
@@ -7,13 +7,13 @@ fmt:
 	cargo fmt --all --check
 
 lint:
-	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features train --locked -- -D warnings
 
 test:
-	cargo test --workspace --all-features
+	cargo test --workspace --features train
 
 doc:
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --features train --no-deps --locked
 
 # No Rust file over 500 lines.
 size:
@@ -26,3 +26,7 @@ slim:
 # Licences and sources; needs cargo-deny.
 deny:
 	cargo deny check licenses bans sources
+
+# Needs a Vulkan driver; Mesa's software driver will do.
+gpu:
+	cargo test --release -p relume-train --features vulkan --test devices -- --nocapture
