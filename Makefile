@@ -7,13 +7,13 @@ fmt:
 	cargo fmt --all --check
 
 lint:
-	cargo clippy --workspace --all-targets --features train --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features train,tensorboard --locked -- -D warnings
 
 test:
-	cargo test --workspace --features train
+	cargo test --workspace --features train,tensorboard
 
 doc:
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --features train --no-deps --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --features train,tensorboard --no-deps --locked
 
 # No Rust file over 500 lines.
 size:

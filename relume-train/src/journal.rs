@@ -13,6 +13,8 @@ use crate::{Error, Result, checkpoint};
 pub struct Journal {
     path: PathBuf,
     file: File,
+    #[cfg(feature = "tensorboard")]
+    events: crate::events::Events,
 }
 
 impl Journal {
@@ -30,7 +32,12 @@ impl Journal {
             .collect();
         checkpoint::write(&path, kept.as_bytes())?;
         let file = OpenOptions::new().append(true).open(&path);
-        Ok(Self { file: file.map_err(Error::folder(&path))?, path })
+        Ok(Self {
+            file: file.map_err(Error::folder(&path))?,
+            path,
+            #[cfg(feature = "tensorboard")]
+            events: crate::events::Events::open(folder, step)?,
+        })
     }
 
     /// Adds one line.
@@ -38,6 +45,8 @@ impl Journal {
     /// # Errors
     /// [`Error::RunFolder`] when it cannot be written.
     pub fn write(&mut self, entry: &Value) -> Result<()> {
+        #[cfg(feature = "tensorboard")]
+        self.events.tell(entry)?;
         writeln!(self.file, "{entry}").map_err(Error::folder(&self.path))
     }
 }

@@ -10,6 +10,8 @@ pub mod datasets;
 pub mod device;
 mod error;
 pub mod evaluation;
+#[cfg(feature = "tensorboard")]
+mod events;
 mod grid;
 pub mod journal;
 #[cfg(feature = "burn")]
