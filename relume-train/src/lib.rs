@@ -18,6 +18,7 @@ pub mod journal;
 pub mod learn;
 #[cfg(feature = "burn")]
 pub mod losses;
+pub mod making;
 mod names;
 pub mod optimizer;
 pub mod recipe;

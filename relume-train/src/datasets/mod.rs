@@ -1,10 +1,16 @@
 //! What a run learns from. A new kind of dataset is a file here and one line in [`DATASETS`].
 
 mod clean;
+mod exposures;
 mod files;
+mod frames;
+mod gopro;
 mod lens;
+mod lol;
+mod lol_blur;
 mod paired;
 mod scenes;
+mod shards;
 mod unpaired;
 mod views;
 
@@ -17,8 +23,18 @@ pub use views::{Augment, Views};
 use crate::{Error, Result};
 
 /// Every kind, the more particular layouts first: the first that recognises a path opens it.
-pub const DATASETS: &[&DatasetCard] =
-    &[&paired::CARD, &scenes::CARD, &clean::CARD, &unpaired::CARD];
+pub const DATASETS: &[&DatasetCard] = &[
+    &lol::CARD,
+    &lol_blur::CARD,
+    &gopro::CARD,
+    &paired::CARD,
+    &exposures::CARD,
+    &shards::CARD,
+    &scenes::CARD,
+    &frames::CARD,
+    &clean::CARD,
+    &unpaired::CARD,
+];
 
 /// One thing to learn from or to be scored on.
 #[derive(Debug, Clone)]
@@ -113,6 +129,23 @@ pub fn open(path: &Path, kind: Option<&str>, options: &OpenOptions) -> Result<Bo
         return Err(Error::Dataset { path: path.to_owned(), message: message.into() });
     }
     Ok(set)
+}
+
+/// Which of the parts `names` of a dataset is asked for; the first if none is.
+///
+/// # Errors
+/// [`Error::Dataset`] listing the parts there are.
+fn choose(path: &Path, names: &[&str], options: &OpenOptions) -> Result<usize> {
+    let wrong = |message: String| Error::Dataset { path: path.to_owned(), message };
+    let asked = match (&options.split, names) {
+        (_, []) => return Err(wrong("has none of the folders of this kind".into())),
+        (None, _) => return Ok(0),
+        (Some(asked), _) => asked,
+    };
+    names
+        .iter()
+        .position(|name| name == asked)
+        .ok_or_else(|| wrong(format!("has no part {asked}; there is {}", names.join(", "))))
 }
 
 /// The card of the named kind, or of the one that `path` looks like.

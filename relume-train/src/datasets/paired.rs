@@ -1,5 +1,6 @@
 //! Two folders of pictures with the same names: damaged and as they should be.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::files::{by_stem, children, photo};
@@ -25,7 +26,13 @@ pub(super) const CARD: DatasetCard = DatasetCard {
     layout: "low/NAME.png    high/NAME.png\n(or blur/sharp, input/target, input/gt, lq/gt, …)",
     source: "the layout of most published pairs",
     recognise: |path| folders(path).is_some(),
-    open: |path, options| Ok(Box::new(Paired::open(path, options)?)),
+    open: |path, options| {
+        let (input, target) = folders(path).ok_or_else(|| Error::Dataset {
+            path: path.to_owned(),
+            message: "has no two folders such as low and high".into(),
+        })?;
+        Ok(Box::new(Paired::of(&[(input, target)], options)?))
+    },
 };
 
 /// The two folders in `path`, input first.
@@ -44,22 +51,40 @@ pub(super) struct Paired {
 }
 
 impl Paired {
-    fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
-        let (input, target) = folders(path).ok_or_else(|| Error::Dataset {
-            path: path.to_owned(),
-            message: "has no two folders such as low and high".into(),
-        })?;
-        let inputs = by_stem(&input, options)?;
-        let mut targets = by_stem(&target, options)?;
+    /// Pairs out of folders with files of the same names, input folder first.
+    pub(super) fn of(folders: &[(PathBuf, PathBuf)], options: &OpenOptions) -> Result<Self> {
+        Self::matching(folders, options, |stem| stem.to_owned())
+    }
+
+    /// The same where files belong together whose names are the same after `rename`.
+    pub(super) fn matching(
+        folders: &[(PathBuf, PathBuf)],
+        options: &OpenOptions,
+        rename: impl Fn(&str) -> String,
+    ) -> Result<Self> {
         let (mut pairs, mut leftovers) = (Vec::new(), Vec::new());
-        for (stem, input) in inputs {
-            match targets.remove(&stem) {
-                Some(target) => pairs.push((stem, input, target)),
-                None => leftovers.push((input, "has no target of its name".into())),
+        for (input, target) in folders {
+            let named = |folder| -> Result<BTreeMap<String, PathBuf>> {
+                let files = by_stem(folder, options)?.into_iter();
+                Ok(files.map(|(stem, path)| (rename(&stem), path)).collect())
+            };
+            let (inputs, mut targets) = (named(input)?, named(target)?);
+            // Several folders: the scene tells apart what has the same name in each.
+            let scene = input.parent().and_then(Path::file_name).filter(|_| folders.len() > 1);
+            for (stem, input) in inputs {
+                let Some(target) = targets.remove(&stem) else {
+                    leftovers.push((input, "has no target of its name".into()));
+                    continue;
+                };
+                let name = match scene {
+                    Some(scene) => format!("{}/{stem}", scene.to_string_lossy()),
+                    None => stem,
+                };
+                pairs.push((name, input, target));
             }
+            let why = "has no input of its name";
+            leftovers.extend(targets.into_values().map(|path| (path, why.into())));
         }
-        let lonely = targets.into_values().map(|path| (path, "has no input of its name".into()));
-        leftovers.extend(lonely);
         Ok(Self { pairs, leftovers })
     }
 }
