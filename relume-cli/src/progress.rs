@@ -57,6 +57,11 @@ impl Meter {
         .cancel_on(&INTERRUPTED)
     }
 
+    /// One more of the inputs is done.
+    pub(crate) fn one_more(&self) {
+        self.bar.inc(1);
+    }
+
     /// The input that began at `start` is done, whatever came of it.
     pub(crate) fn finish(&self, start: u64, size: u64) {
         self.bar.set_position(start + size);

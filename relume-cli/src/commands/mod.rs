@@ -1,6 +1,7 @@
 //! One file a verb: its arguments, and what it does.
 
 pub(crate) mod completions;
+pub(crate) mod dataset;
 pub(crate) mod degrade;
 pub(crate) mod eval;
 pub(crate) mod inspect;
