@@ -27,6 +27,6 @@ slim:
 deny:
 	cargo deny check licenses bans sources
 
-# Needs a Vulkan driver; Mesa's software driver will do.
+# Needs a GPU; Mesa's software driver for Vulkan will do.
 gpu:
-	cargo test --release -p relume-train --features vulkan --test devices -- --nocapture
+	cargo test --release -p relume-train --features wgpu --test devices -- --nocapture

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release -p relume-train --features burn --example crops_per_second -- flex
-//! cargo run --release -p relume-train --features vulkan --example crops_per_second -- vulkan
+//! cargo run --release -p relume-train --features wgpu --example crops_per_second -- wgpu
 //! ```
 #![allow(clippy::print_stdout, reason = "the program's output is one line")]
 

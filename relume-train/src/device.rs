@@ -20,9 +20,13 @@ pub struct DeviceCard {
 /// Every back end, in this build or not.
 pub const DEVICES: &[DeviceCard] = &[
     DeviceCard { name: "flex", help: "the CPU, with our own kernels", open: Some(Device::flex) },
-    DeviceCard { name: "vulkan", help: "a GPU through Vulkan (Linux, Windows)", open: VULKAN },
-    DeviceCard { name: "metal", help: "a GPU of Apple's", open: METAL },
-    DeviceCard { name: "webgpu", help: "a GPU through WebGPU's own shaders", open: WEBGPU },
+    DeviceCard {
+        name: "wgpu",
+        help: "any GPU, through portable shaders over Vulkan, Metal or DirectX 12",
+        open: WGPU,
+    },
+    DeviceCard { name: "vulkan", help: "a GPU through Vulkan's own shaders: faster", open: VULKAN },
+    DeviceCard { name: "metal", help: "a GPU of Apple's through its own shaders", open: METAL },
 ];
 
 #[cfg(feature = "vulkan")]
@@ -33,10 +37,10 @@ const VULKAN: Option<fn() -> Device> = None;
 const METAL: Option<fn() -> Device> = Some(|| Device::metal(Default::default()));
 #[cfg(not(feature = "metal"))]
 const METAL: Option<fn() -> Device> = None;
-#[cfg(feature = "webgpu")]
-const WEBGPU: Option<fn() -> Device> = Some(|| Device::webgpu(Default::default()));
-#[cfg(not(feature = "webgpu"))]
-const WEBGPU: Option<fn() -> Device> = None;
+#[cfg(feature = "wgpu")]
+const WGPU: Option<fn() -> Device> = Some(|| Device::wgpu(Default::default()));
+#[cfg(not(feature = "wgpu"))]
+const WGPU: Option<fn() -> Device> = None;
 
 impl DeviceCard {
     /// Whether this build has it.

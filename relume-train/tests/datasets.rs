@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use relume_media::photo::SaveOptions;
-use relume_media::{DegradeOptions, Image, Photo, Progress, Size};
+use relume_media::{Image, Photo, Progress, Size};
 use relume_train::datasets::{DATASETS, Dataset, Item, OpenOptions, kind_of, open};
 use relume_train::making::{How, MakeOptions, make};
 
@@ -173,7 +173,7 @@ fn made_sets_are_the_same_for_the_same_seed_and_can_be_read() {
     }
     std::fs::write(folder.path().join("photos/broken.png"), "no picture").unwrap();
     let photos = open(&folder.path().join("photos"), None, &OpenOptions::default()).unwrap();
-    let camera = || How::Camera(Box::new(DegradeOptions::default()));
+    let camera = || How::Camera(Box::default());
     let write = |name: &str, seed: u64, shard: Option<usize>| {
         let out = folder.path().join(name);
         let options = MakeOptions { how: camera(), seed, shard };

@@ -1,5 +1,5 @@
 //! The same recipe on every back end: the same losses, up to rounding.
-#![cfg(feature = "vulkan")]
+#![cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
@@ -21,11 +21,7 @@ fn losses(folder: &Path, device: &str) -> Vec<f64> {
 }
 
 #[test]
-fn vulkan_learns_what_the_cpu_learns() {
-    if let Err(error) = device::find("vulkan") {
-        println!("skipped: {error}");
-        return;
-    }
+fn every_back_end_learns_what_the_cpu_learns() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("photos")).unwrap();
     for picture in 0..4_usize {
@@ -42,10 +38,19 @@ fn vulkan_learns_what_the_cpu_learns() {
                   [schedule]\nwarmup = 10\n\
                   [reports]\njournal = 1\ncheckpoint = 50\nvalidation = 50\n";
     std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
-    let [cpu, gpu] = ["flex", "vulkan"].map(|device| losses(folder.path(), device));
-    assert_eq!((cpu.len(), gpu.len()), (50, 50));
+    let cpu = losses(folder.path(), "flex");
+    assert_eq!(cpu.len(), 50);
     assert!(cpu[49] < 0.9 * cpu[0], "it learns nothing: {} to {}", cpu[0], cpu[49]);
-    let difference = (cpu[49] - gpu[49]).abs() / cpu[49];
-    println!("step 50: {} on flex, {} on vulkan, {difference:.1e} apart", cpu[49], gpu[49]);
-    assert!(difference <= 1e-4, "{} and {}", cpu[49], gpu[49]);
+    for card in device::DEVICES.iter().filter(|card| card.is_built() && card.name != "flex") {
+        if let Err(error) = device::find(card.name) {
+            println!("skipped: {error}");
+            continue;
+        }
+        let other = losses(folder.path(), card.name);
+        assert_eq!(other.len(), 50, "{}", card.name);
+        let difference = (cpu[49] - other[49]).abs() / cpu[49];
+        let (a, b, name) = (cpu[49], other[49], card.name);
+        println!("step 50: {a} on flex, {b} on {name}, {difference:.1e} apart");
+        assert!(difference <= 1e-4, "{a} on flex, {b} on {name}");
+    }
 }
