@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn devices_are_named_or_refused_with_a_remedy() {
         assert!(find("flex").is_ok());
-        assert!(find("gpu").unwrap_err().to_string().contains("flex, vulkan"));
+        assert!(find("gpu").unwrap_err().to_string().contains("flex, wgpu"));
         for card in DEVICES.iter().filter(|card| !card.is_built()) {
             let error = find(card.name).unwrap_err().to_string();
             assert!(error.contains(&format!("--features {}", card.name)), "{error}");
