@@ -89,7 +89,7 @@ pub struct Subject<'a> {
     pub picture: &'a Image<Srgb>,
     /// The truth, if there is one.
     pub truth: Option<&'a Image<Srgb>>,
-    /// Statistics of good photographs, for [`niqe`].
+    /// Statistics of good photographs, for [`niqe()`].
     pub pristine: &'a Pristine,
 }
 
