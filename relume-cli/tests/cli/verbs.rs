@@ -7,7 +7,18 @@ use crate::run::{folder, names, picture, relume, relume_fed};
 #[test]
 fn every_verb_has_help_with_examples() {
     let folder = folder();
-    let verbs = ["restore", "inspect", "degrade", "score", "train", "models", "completions"];
+    let verbs = [
+        "restore",
+        "inspect",
+        "degrade",
+        "score",
+        "eval",
+        "dataset",
+        "train",
+        "tune",
+        "models",
+        "completions",
+    ];
     for verb in verbs {
         let outcome = relume(folder.path(), &[verb, "--help"]);
         let text = String::from_utf8(outcome.out).unwrap();
