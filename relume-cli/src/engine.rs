@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use relume::models::find;
+use relume::models::{find, means_a_file};
 use relume::{Estimate, Restored, Restorer};
 use relume_media::{Photo, Progress, Size};
 
@@ -42,9 +42,7 @@ impl Engine {
                 .build_global()
                 .map_err(|error| Failure::new(Code::Machine, format!("--threads: {error}")))?;
         }
-        // By its form alone: what happens to lie in the folder must not change a run.
-        let is_file = settings.model.contains(['/', '\\', '.']);
-        let restorer = if is_file {
+        let restorer = if means_a_file(settings.model) {
             Restorer::from_file(Path::new(settings.model))?
         } else {
             Self::named(settings.model)?

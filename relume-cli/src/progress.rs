@@ -8,6 +8,9 @@ use relume_media::Progress;
 
 use crate::exit::{Code, Failure};
 
+/// Parts of one piece of work that a bar tells apart.
+const PARTS: u64 = 1_000_000;
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes the first Ctrl-C finish the tile at hand and stop, the second stop at once.
@@ -41,6 +44,18 @@ impl Meter {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.enable_steady_tick(Duration::from_millis(500));
         Self { bar }
+    }
+
+    /// A bar for one piece of work that tells its own progress.
+    pub(crate) fn of_one(name: &str, hidden: bool) -> Self {
+        let meter = Self::new(PARTS, hidden);
+        meter.begin(name);
+        meter
+    }
+
+    /// Progress of the one piece of work, which a Ctrl-C cancels.
+    pub(crate) fn whole(&self) -> Progress<'_> {
+        self.within(PARTS)
     }
 
     /// Names the input at hand.

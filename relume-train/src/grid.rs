@@ -1,6 +1,8 @@
 //! Pictures side by side.
 
-use relume_media::{Image, Size, Srgb};
+use relume_media::{Image, Rect, Size, Srgb};
+
+use crate::Result;
 
 /// Rows of pictures side by side; smaller ones sit in the upper left corner of a grey cell.
 pub(crate) fn grid(rows: &[Vec<Image<Srgb>>]) -> Image<Srgb> {
@@ -14,4 +16,15 @@ pub(crate) fn grid(rows: &[Vec<Image<Srgb>>]) -> Image<Srgb> {
         let inside = picture.filter(|p| x < p.size().width && y < p.size().height);
         inside.map_or([0.25; 3], |picture| picture.get(x, y))
     })
+}
+
+/// The middle of a picture, at most `side` pixels wide and high.
+///
+/// # Errors
+/// When it cannot be cut.
+pub(crate) fn middle(picture: &Image<Srgb>, side: usize) -> Result<Image<Srgb>> {
+    let Size { width, height } = picture.size();
+    let size = Size::new(width.min(side), height.min(side));
+    let rect = Rect { x: (width - size.width) / 2, y: (height - size.height) / 2, size };
+    Ok(picture.crop(rect)?)
 }

@@ -16,7 +16,7 @@ use crate::checkpoint::{Best, State};
 use crate::journal::Journal;
 use crate::learn::{Report, learn};
 use crate::optimizer::{Optimizer, trainable};
-use crate::recipe::{Stage, names_a_model};
+use crate::recipe::Stage;
 use crate::sources::Sources;
 use crate::tasks::{self, Task};
 use crate::terms::Terms;
@@ -226,8 +226,9 @@ fn start(graph: &Graph, recipe: &Recipe, folder: &Path, options: &RunOptions) ->
 
 /// The weights of a file, or those that the program carries for a model of that name.
 fn starting_weights(from: &Path, model: &str) -> Result<Weights> {
-    let mut weights = if names_a_model(from) {
-        relume::models::find(&from.to_string_lossy())?.load_weights()?
+    let name = from.to_string_lossy();
+    let mut weights = if !relume::models::means_a_file(&name) {
+        relume::models::find(&name)?.load_weights()?
     } else {
         let wrong = |cause: String| {
             relume::Error::Model(format!("{}: {cause}; {model} starts from it", from.display()))

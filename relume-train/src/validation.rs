@@ -8,13 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use relume::metrics::{align, psnr, ssim};
 use relume_media::atomic::Overwrite;
 use relume_media::photo::SaveOptions;
-use relume_media::{DegradeOptions, Image, Photo, Rect, Size, Srgb};
+use relume_media::{DegradeOptions, Image, Photo, Srgb};
 use relume_nn::burn::Parameters;
 use relume_nn::{Graph, Weights};
 use serde_json::{Map, Value, json};
 
 use crate::datasets::{self, Item, OpenOptions, Views};
-use crate::grid::grid;
+use crate::grid::{grid, middle};
 use crate::learn::infer;
 use crate::recipe::{SetRecipe, Stage};
 use crate::tasks::{Damaged, Task, pair};
@@ -112,7 +112,8 @@ impl Validation {
                 }
                 let made = stages.into_iter().map(|(_, picture)| picture);
                 let row = std::iter::once(input.clone()).chain(made).chain(truth.clone());
-                rows.push(row.map(|picture| middle(&picture, CELL)).collect::<Vec<_>>());
+                let row = row.map(|picture| middle(&picture, CELL));
+                rows.push(row.collect::<Result<Vec<_>>>()?);
             }
             let options = SaveOptions { overwrite: Overwrite::Always, ..SaveOptions::default() };
             let path = folder.join(format!("validation-{}.png", set.name));
@@ -172,12 +173,4 @@ impl Sums {
         }
         means
     }
-}
-
-fn middle(picture: &Image<Srgb>, side: usize) -> Image<Srgb> {
-    let size = picture.size();
-    let (width, height) = (side.min(size.width), side.min(size.height));
-    let (x, y) = ((size.width - width) / 2, (size.height - height) / 2);
-    let rect = Rect { x, y, size: Size::new(width, height) };
-    picture.crop(rect).unwrap_or_else(|_| picture.clone())
 }

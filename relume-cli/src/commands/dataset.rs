@@ -68,9 +68,9 @@ enum Action {
     },
 }
 
-/// What is opened.
+/// Which pictures of a path are meant.
 #[derive(clap::Args)]
-struct Which {
+pub(super) struct Which {
     /// Kind of the dataset [default: recognised by its layout]
     #[arg(long)]
     kind: Option<String>,
@@ -91,7 +91,8 @@ enum Way {
 }
 
 impl Which {
-    fn open(&self, path: &Path) -> Result<(&'static str, Box<dyn Dataset>), Failure> {
+    /// The dataset at `path`, and its kind.
+    pub(super) fn open(&self, path: &Path) -> Result<(&'static str, Box<dyn Dataset>), Failure> {
         let options = OpenOptions { split: self.split.clone(), manifest: self.manifest.clone() };
         let card = datasets::kind_of(path, self.kind.as_deref())?;
         Ok((card.name, datasets::open(path, Some(card.name), &options)?))
@@ -235,12 +236,9 @@ fn make_set(
     options: &MakeOptions,
     quiet: bool,
 ) -> Result<Code, Failure> {
-    /// Parts that the bar tells apart.
-    const PARTS: u64 = 1_000_000;
     catch_interrupts()?;
-    let meter = Meter::new(PARTS, quiet);
-    meter.begin(&out.display().to_string());
-    let made = make(set, out, options, &meter.within(PARTS));
+    let meter = Meter::of_one(&out.display().to_string(), quiet);
+    let made = make(set, out, options, &meter.whole());
     drop(meter);
     let made = made.map_err(|error| match interrupted() {
         true => Failure::interrupted(),

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use relume::metrics::MetricCard;
 use relume_media::atomic::Overwrite;
-use relume_train::datasets::{self, OpenOptions};
 use relume_train::evaluation::{self, BASELINES, Contestant, Options};
 
+use super::dataset::Which;
 use super::score::metric;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
@@ -30,15 +30,8 @@ pub(crate) struct Args {
     /// The dataset: a folder, or whatever `relume dataset list` names
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// Kind of the dataset [default: recognised by its layout]
-    #[arg(long)]
-    kind: Option<String>,
-    /// Part of the dataset, where it has parts
-    #[arg(long)]
-    split: Option<String>,
-    /// Use only files that this tab-separated list calls free
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
+    #[command(flatten)]
+    which: Which,
     /// At most so many pictures, spread evenly
     #[arg(long, value_name = "N")]
     pictures: Option<usize>,
@@ -64,8 +57,6 @@ pub(crate) struct Args {
 
 /// Evaluates, prints the table, writes the report.
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
-    /// Parts that the bar tells apart.
-    const PARTS: u64 = 1_000_000;
     let folder = args.output.clone().unwrap_or_else(|| {
         let name = args.data.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_default();
         PathBuf::from("eval").join(name)
@@ -77,8 +68,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         return Err(Failure::new(Code::Output, message));
     }
     let contestants = contestants(&args.model)?;
-    let open = OpenOptions { split: args.split.clone(), manifest: args.manifest.clone() };
-    let set = datasets::open(&args.data, args.kind.as_deref(), &open)?;
+    let (_, set) = args.which.open(&args.data)?;
     let mut options =
         Options { pictures: args.pictures, side: args.side, seed: args.seed, ..Options::default() };
     for &card in &args.metric {
@@ -87,9 +77,8 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         }
     }
     catch_interrupts()?;
-    let meter = Meter::new(PARTS, quiet || args.json);
-    meter.begin(&args.data.display().to_string());
-    let progress = meter.within(PARTS);
+    let meter = Meter::of_one(&args.data.display().to_string(), quiet || args.json);
+    let progress = meter.whole();
     let found = evaluation::evaluate(&args.data, set.as_ref(), &contestants, &options, &progress);
     let found = found.map_err(|error| match interrupted() {
         true => Failure::interrupted(),

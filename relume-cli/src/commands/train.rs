@@ -44,8 +44,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     use crate::progress::{Meter, catch_interrupts, interrupted};
 
-    /// Parts that the bar tells apart.
-    const PARTS: u64 = 1_000_000;
     let Some(recipe) = args.recipe.as_ref().filter(|_| !args.explain) else {
         return explain();
     };
@@ -60,10 +58,9 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         device: args.device.clone(),
     };
     catch_interrupts()?;
-    let meter = Meter::new(PARTS, quiet);
-    meter.begin(&folder.display().to_string());
+    let meter = Meter::of_one(&folder.display().to_string(), quiet);
     let recipe = relume_train::Recipe::load(recipe).map_err(Failure::from)?;
-    match relume_train::run(&recipe, &folder, &options, &meter.within(PARTS)) {
+    match relume_train::run(&recipe, &folder, &options, &meter.whole()) {
         Ok(()) => Ok(Code::Done),
         Err(_) if interrupted() => Err(Failure::new(
             Code::Interrupted,

@@ -44,17 +44,14 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     use crate::progress::{Meter, catch_interrupts, interrupted};
     use relume_train::tune;
 
-    /// Parts that the bar tells apart.
-    const PARTS: u64 = 1_000_000;
     let folder = args
         .output
         .clone()
         .unwrap_or_else(|| PathBuf::from("runs").join(args.search.file_stem().unwrap_or_default()));
     let search = tune::Search::load(&args.search)?;
     catch_interrupts()?;
-    let meter = Meter::new(PARTS, quiet);
-    meter.begin(&folder.display().to_string());
-    let found = tune::search(&search, &folder, args.device.as_deref(), &meter.within(PARTS));
+    let meter = Meter::of_one(&folder.display().to_string(), quiet);
+    let found = tune::search(&search, &folder, args.device.as_deref(), &meter.whole());
     let trials = found.map_err(|error| {
         if interrupted() {
             let message = format!("{}: stopped; the same command goes on", folder.display());

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::run::{folder, picture, relume};
 use serde_json::Value;
@@ -91,22 +90,9 @@ fn metrics_are_those_of_public_implementations() {
         println!("skipped: the pairs to compare do not lie beside the repository");
         return;
     }
-    let python = std::env::var_os("RELUME_PYTHON").unwrap_or_else(|| "python3".into());
-    let command = Command::new(&python)
-        .arg(root.join("relume-cli/tests/metrics_check.py"))
-        .arg(assert_cmd::cargo::cargo_bin("relume"))
-        .args([pairs.join("low"), pairs.join("high")])
-        .arg(root.join("relume/weights/niqe-pristine.safetensors"))
-        .output();
-    let Ok(output) = command else {
-        println!("skipped: {} does not start; name one in RELUME_PYTHON", python.display());
-        return;
-    };
-    let said = String::from_utf8_lossy(&output.stdout);
-    if output.status.code() == Some(77) {
-        println!("skipped: {} (RELUME_PYTHON names another Python)", said.trim());
-        return;
-    }
-    println!("{said}");
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let (low, high) = (pairs.join("low"), pairs.join("high"));
+    let program = assert_cmd::cargo::cargo_bin("relume");
+    let statistics = root.join("relume/weights/niqe-pristine.safetensors");
+    let arguments = [&program, &low, &high, &statistics].map(|path| path.as_os_str());
+    crate::onnx_runtime::python(&root.join("relume-cli/tests/metrics_check.py"), &arguments);
 }

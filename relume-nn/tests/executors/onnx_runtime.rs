@@ -1,6 +1,7 @@
 //! Exported networks, run by ONNX Runtime through `onnx_check.py`, against the reference executor.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -29,22 +30,29 @@ pub(crate) fn check(cases: &[Exported], precision: Precision, tolerance: f64) {
 
 /// The same for the `count` folders that [`write_case`] made in `root`.
 pub(crate) fn check_folder(root: &Path, count: usize, tolerance: f64) {
-    let python = std::env::var_os("RELUME_PYTHON").unwrap_or_else(|| "python3".into());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../relume-nn/tests/onnx_check.py");
-    let command = Command::new(&python).arg(script).arg(root).arg(tolerance.to_string()).output();
-    let Ok(output) = command else {
+    let tolerance = tolerance.to_string();
+    let Some(said) = python(&script, &[root.as_os_str(), tolerance.as_ref()]) else { return };
+    assert_eq!(said.lines().count(), count, "{said}");
+}
+
+/// What a checking script says; fails when it does, prints why and gives nothing where Python or a
+/// package it needs is missing.
+pub(crate) fn python(script: &Path, arguments: &[&OsStr]) -> Option<String> {
+    let python = std::env::var_os("RELUME_PYTHON").unwrap_or_else(|| "python3".into());
+    let Ok(output) = Command::new(&python).arg(script).args(arguments).output() else {
         println!("skipped: {} does not start; name one in RELUME_PYTHON", python.display());
-        return;
+        return None;
     };
-    let said = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.code() == Some(77) {
         println!("skipped: {} (RELUME_PYTHON names another Python)", said.trim());
-        return;
+        return None;
     }
     println!("{said}");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{errors}");
-    assert_eq!(said.lines().count(), count, "{said}\n{errors}");
+    Some(said)
 }
 
 /// Writes the exported network, its inputs, and the outputs that the reference computes.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{PHOTOS, below, children, has_extension, label, photo};
-use super::{Dataset, DatasetCard, Item};
-use crate::Result;
+use super::files::{PHOTOS, children, has_extension, photo};
+use super::listed::Listed;
+use super::{DatasetCard, Item};
 
 /// One folder a clip, frames in the order of their numbers.
 pub(super) const CARD: DatasetCard = DatasetCard {
@@ -17,8 +17,8 @@ pub(super) const CARD: DatasetCard = DatasetCard {
         !clips.is_empty() && clips.iter().all(|clip| is_clip(clip))
     },
     open: |path, options| {
-        let files = below(path, PHOTOS, options)?;
-        Ok(Box::new(Frames { folder: path.to_owned(), files }))
+        let read = |path: &_| photo(path).map(Item::Sharp);
+        Ok(Box::new(Listed::open(path, PHOTOS, options, read)?))
     },
 };
 
@@ -30,27 +30,4 @@ fn is_clip(folder: &Path) -> bool {
         has_extension(path, PHOTOS) && stem.bytes().all(|b| b.is_ascii_digit())
     };
     folder.is_dir() && files.len() > 1 && files.iter().all(numbered)
-}
-
-struct Frames {
-    folder: PathBuf,
-    files: Vec<PathBuf>,
-}
-
-impl Dataset for Frames {
-    fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    fn name(&self, index: usize) -> String {
-        label(&self.files[index], &self.folder)
-    }
-
-    fn files(&self, index: usize) -> Vec<PathBuf> {
-        vec![self.files[index].clone()]
-    }
-
-    fn read(&self, index: usize) -> Result<Item> {
-        photo(&self.files[index]).map(Item::Sharp)
-    }
 }

@@ -6,6 +6,7 @@ mod files;
 mod frames;
 mod gopro;
 mod lens;
+mod listed;
 mod lol;
 mod lol_blur;
 mod paired;

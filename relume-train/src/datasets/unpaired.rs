@@ -1,11 +1,9 @@
 //! Folders of pictures without a counterpart: for networks that learn without targets, and for
 //! scores that need none.
 
-use std::path::{Path, PathBuf};
-
-use super::files::{PHOTOS, below, label, photo};
-use super::{Dataset, DatasetCard, Item, OpenOptions};
-use crate::Result;
+use super::files::{PHOTOS, photo};
+use super::listed::Listed;
+use super::{DatasetCard, Item};
 
 /// Pictures as they are; never recognised, because clean photographs look the same.
 pub(super) const CARD: DatasetCard = DatasetCard {
@@ -14,34 +12,8 @@ pub(super) const CARD: DatasetCard = DatasetCard {
     layout: "ANY/\n  ANY.jpg\n  ANY/ANY.png",
     source: "relume",
     recognise: |_| false,
-    open: |path, options| Ok(Box::new(Unpaired::open(path, options)?)),
+    open: |path, options| {
+        let read = |path: &_| photo(path).map(Item::Alone);
+        Ok(Box::new(Listed::open(path, PHOTOS, options, read)?))
+    },
 };
-
-struct Unpaired {
-    folder: PathBuf,
-    files: Vec<PathBuf>,
-}
-
-impl Unpaired {
-    fn open(folder: &Path, options: &OpenOptions) -> Result<Self> {
-        Ok(Self { folder: folder.to_owned(), files: below(folder, PHOTOS, options)? })
-    }
-}
-
-impl Dataset for Unpaired {
-    fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    fn name(&self, index: usize) -> String {
-        label(&self.files[index], &self.folder)
-    }
-
-    fn files(&self, index: usize) -> Vec<PathBuf> {
-        vec![self.files[index].clone()]
-    }
-
-    fn read(&self, index: usize) -> Result<Item> {
-        photo(&self.files[index]).map(Item::Alone)
-    }
-}

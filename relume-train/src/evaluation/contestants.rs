@@ -66,7 +66,7 @@ impl Contestant {
     /// [`Error::Library`] when it is unknown or its weights do not fit.
     pub fn model(name: &str) -> Result<Self> {
         let wrong = |e: std::io::Error| relume::Error::Model(format!("{name}: {e}"));
-        let (restorer, sha256) = if name.contains(['/', '\\', '.']) {
+        let (restorer, sha256) = if models::means_a_file(name) {
             let bytes = std::fs::read(name).map_err(wrong)?;
             (Restorer::from_file(Path::new(name))?, sha256(&bytes))
         } else {

@@ -15,10 +15,11 @@ use std::time::Instant;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use relume::metrics::{METRICS, MetricCard, Pristine, Shown, Subject};
-use relume_media::{DegradeOptions, Image, Progress, Rect, Size, Srgb};
+use relume_media::{DegradeOptions, Image, Progress, Size, Srgb};
 use serde::Serialize;
 
 use crate::datasets::{Dataset, Item};
+use crate::grid::middle;
 use crate::tasks::{Damaged, pair};
 use crate::{Error, Result};
 
@@ -137,6 +138,7 @@ pub fn evaluate(
     let pristine = relume::metrics::Pristine::ours()?;
     let count = options.pictures.unwrap_or(usize::MAX).min(set.len());
     let (mut pictures, mut skipped, mut grid) = (Vec::new(), Vec::new(), Vec::new());
+    let mut hashed = BTreeMap::new();
     for place in 0..count {
         progress.report(place as f32 / count as f32)?;
         let index = place * set.len() / count;
@@ -148,9 +150,12 @@ pub fn evaluate(
             }
         };
         let (row, made) = score(&case, contestants, options, &pristine)?;
-        let files = set.files(index).iter().map(|path| Fingerprint::of(path)).collect();
-        let (name, files) = (set.name(index), files);
-        pictures.push(PictureRow { name, files, ..row });
+        // A shard holds many pictures: it is hashed once.
+        let print = |path: PathBuf| {
+            hashed.entry(path.clone()).or_insert_with(|| Fingerprint::of(&path)).clone()
+        };
+        let files = set.files(index).into_iter().map(print).collect();
+        pictures.push(PictureRow { name: set.name(index), files, ..row });
         if grid.len() < options.shown {
             grid.push(made.into_iter().chain(case.truth).collect());
         }
@@ -245,14 +250,6 @@ impl Case {
             None => case,
         })
     }
-}
-
-/// The middle of a picture, at most `side` pixels wide and high.
-fn middle(picture: &Image<Srgb>, side: usize) -> Result<Image<Srgb>> {
-    let Size { width, height } = picture.size();
-    let size = Size::new(width.min(side), height.min(side));
-    let rect = Rect { x: (width - size.width) / 2, y: (height - size.height) / 2, size };
-    Ok(picture.crop(rect)?)
 }
 
 impl Fingerprint {

@@ -9,8 +9,8 @@ use relume_media::photo::SaveOptions;
 use relume_media::{Image, Photo, Size, Srgb};
 use serde_json::{Map, Value, json};
 
-use super::{Evaluation, PictureRow, Scores, middle};
-use crate::grid::grid;
+use super::{Evaluation, PictureRow, Scores};
+use crate::grid::{grid, middle};
 use crate::{Error, Result};
 
 /// Side in pixels of a picture in the grid.

@@ -12,8 +12,6 @@ pub use data::{AugmentRecipe, DataRecipe, SetRecipe, SourceRecipe};
 pub use learning::{
     LossRecipe, MixupRecipe, OptimizerKind, OptimizerRecipe, ScheduleKind, ScheduleRecipe,
 };
-#[cfg(feature = "burn")]
-pub(crate) use read::names_a_model;
 use relume_media::degrade::DegradeOptions;
 use serde::{Deserialize, Serialize};
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use relume::models::means_a_file;
 use toml::{Table, Value};
 
 use super::{Recipe, Stage};
@@ -89,7 +90,7 @@ impl Stage {
     fn locate(&mut self, folder: &Path) {
         let sources = self.data.sources.iter_mut().map(|source| &mut source.path);
         let sets = self.validation.iter_mut().map(|set| &mut set.path);
-        let from = self.from.iter_mut().filter(|from| !names_a_model(from));
+        let from = self.from.iter_mut().filter(|from| means_a_file(&from.to_string_lossy()));
         for path in sources.chain(sets).chain(&mut self.data.manifest).chain(from) {
             *path = folder.join(&*path);
         }
@@ -142,12 +143,6 @@ impl Stage {
             }
         }
     }
-}
-
-/// Whether weights to start from are named by their model: by the form alone, so that what happens
-/// to lie in the folder changes nothing.
-pub(crate) fn names_a_model(from: &Path) -> bool {
-    !from.to_string_lossy().contains(['/', '\\', '.'])
 }
 
 fn wrong(path: &Path, message: &dyn std::fmt::Display) -> Error {

@@ -51,6 +51,12 @@ impl ModelCard {
     }
 }
 
+/// Whether `text` means a weights file and not the name of a network: by its form alone, so that
+/// what happens to lie in a folder changes nothing.
+pub fn means_a_file(text: &str) -> bool {
+    text.contains(['/', '\\', '.'])
+}
+
 /// Finds a network by name.
 ///
 /// # Errors
