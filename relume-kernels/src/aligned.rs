@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 
 /// One cache line of numbers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
 /// A growable buffer of f32 that starts on a 64-byte boundary.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Aligned {
     lines: Vec<Line>,
     len: usize,
@@ -30,8 +30,16 @@ impl Aligned {
 
     /// Makes the buffer `len` long; what it holds is left over, zeros where it has grown.
     pub(crate) fn resize(&mut self, len: usize) {
-        self.lines.resize(len.div_ceil(16), Line([0.0; 16]));
+        let lines = len.div_ceil(16);
+        if self.lines.len() < lines {
+            self.lines.resize(lines, Line([0.0; 16]));
+        }
         self.len = len;
+    }
+
+    /// Numbers that fit without new memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.lines.capacity() * 16
     }
 
     pub(crate) fn as_slice(&self) -> &[f32] {

@@ -1,17 +1,16 @@
-//! Convolution of one picture or tile in channel blocks, with weights packed once: what fast
-//! inference runs on.
-//!
-//! Everything here runs on the calling thread alone. Whoever has many tiles spreads them over
-//! threads.
+//! Convolution of a picture, or a window of one, in channel blocks, with weights packed once: what
+//! fast inference runs on. A run is spread over the current rayon pool.
 
+mod direct;
 mod kernel;
 mod packed;
-mod strip;
-mod tensor;
+mod store;
 mod transform;
+mod window;
 pub(crate) mod winograd;
 
 pub(crate) use kernel::BlockKernels;
 pub(crate) use packed::groups;
-pub use packed::{Activation, Epilogue, Method, PackedConv, Padding};
-pub use tensor::{BLOCK, Blocked};
+pub use packed::{Activation, Affine, Epilogue, Method, PackedConv, Request};
+pub(crate) use store::Store;
+pub use window::{BLOCK, Buffer, Window};

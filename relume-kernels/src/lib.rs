@@ -5,8 +5,9 @@
 //! * [`conv2d`], [`conv2d_input_gradient`] and [`conv2d_weight_gradient`] work on contiguous
 //!   `[n, c, h, w]` tensors and spread their work over the current rayon pool. They are what
 //!   training runs on. Every result is the same, bit for bit, for any number of threads.
-//! * [`PackedConv`] works on [`Blocked`] pictures on the calling thread, with its weights packed
-//!   once and bias, activation and residual applied in the store. It is what inference runs on.
+//! * [`PackedConv`] works on [`Window`]s of pictures in channel blocks, with its weights packed once
+//!   and bias, activation, affine step and residual applied in the store. It is what inference runs
+//!   on; results depend neither on the number of threads nor on how a picture is cut.
 //!
 //! The instruction set is chosen at run time, see [`Isa`].
 
@@ -16,7 +17,11 @@ mod conv;
 mod isa;
 mod lanes;
 mod micro;
+mod pointwise;
 
-pub use blocked::{Activation, BLOCK, Blocked, Epilogue, Method, PackedConv, Padding};
+pub use blocked::{
+    Activation, Affine, BLOCK, Buffer, Epilogue, Method, PackedConv, Request, Window,
+};
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
 pub use isa::{Isa, available, best_isa, current_isa, force_isa};
+pub use pointwise::{sigmoid, tanh};

@@ -78,7 +78,7 @@ pub fn conv_reads(conv: &Conv, out: Span, length: usize) -> (Span, Padding) {
 }
 
 /// What a layer reads along one axis of `length` input pixels to make the pixels `out`.
-fn reads(layer: &Layer, out: Span, length: usize) -> Span {
+pub(crate) fn reads(layer: &Layer, out: Span, length: usize) -> Span {
     match layer {
         Layer::Conv(conv) => conv_reads(conv, out, length).0,
         Layer::PixelShuffle(r) => Span::new(out.start / r, out.end.div_ceil(*r)),

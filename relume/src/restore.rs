@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use relume_media::light::luma;
 use relume_media::{Image, Photo, Progress, Size, Srgb};
-use relume_nn::cpu::{Network, Picture};
+use relume_nn::cpu::{Cut, Network, Picture};
 use relume_nn::relight::Exposure;
 use relume_nn::{Facts, Feeds, Tensor, Weights};
 
@@ -193,7 +193,7 @@ impl Restorer {
         let picture =
             Picture { name: IMAGE, height: size.height, width: size.width, values: image.values() };
         let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
-        let values = self.network.run_picture(picture, &feeds, self.card.output, TILE, &tell)?;
+        let values = self.network.run_picture(picture, &feeds, self.card.output, Cut::Fitting, &tell)?;
         let mut restored = Image::from_planar(size, values)?;
         self.keep(image, exposure, &mut restored);
         if !self.surveys() {
@@ -329,7 +329,7 @@ impl Restorer {
         let mut best = f64::INFINITY;
         for _ in 0..2 {
             let clock = Instant::now();
-            self.network.run_picture(picture, &feeds, self.card.output, TILE, &|_| Ok(()))?;
+            self.network.run_picture(picture, &feeds, self.card.output, Cut::Fitting, &|_| Ok(()))?;
             best = best.min(clock.elapsed().as_secs_f64());
         }
         Ok(best)

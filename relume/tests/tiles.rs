@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use relume::models::lantern::{EXPOSURE, IMAGE, LIGHT, RESTORED, S, THUMBNAIL, THUMBNAIL_SIDE};
-use relume_nn::cpu::{Network, Picture};
+use relume_nn::cpu::{Cut, Network, Picture};
 use relume_nn::{Feeds, Tensor, reference};
 
 fn feeds() -> Feeds {
@@ -33,7 +33,7 @@ fn network() -> Network {
 
 fn run(network: &Network, values: &[f32], height: usize, width: usize, tile: usize) -> Vec<f32> {
     let picture = Picture { name: IMAGE, height, width, values };
-    network.run_picture(picture, &feeds(), RESTORED, tile, &|_| Ok(())).unwrap()
+    network.run_picture(picture, &feeds(), RESTORED, Cut::Of { columns: tile, rows: tile }, &|_| Ok(())).unwrap()
 }
 
 fn worst(a: &[f32], b: &[f32]) -> f32 {

@@ -1,6 +1,6 @@
 //! The inner loop of blocked convolution: some pixels times 16 or 32 output channels.
 
-use super::tensor::BLOCK;
+use super::window::BLOCK;
 use crate::isa::{Isa, current_isa};
 use crate::lanes::{Lanes, Plain};
 
@@ -23,8 +23,14 @@ pub(super) struct BlockTile<'a> {
     pub(super) bias: *const f32,
     /// `[output channel]`, what negative sums are multiplied by; null for no activation.
     pub(super) slopes: *const f32,
-    /// As `out`; null for none.
+    /// `[output channel]`, what the activated sum is multiplied by; null for no affine step.
+    pub(super) scale: *const f32,
+    /// `[output channel]`, what is added to the product; read where `scale` is.
+    pub(super) shift: *const f32,
+    /// Null for none.
     pub(super) residual: *const f32,
+    /// Numbers between two blocks of channels of the residual.
+    pub(super) residual_stride: usize,
     pub(super) out: *mut f32,
     /// Numbers between two blocks of output channels.
     pub(super) block_stride: usize,
@@ -90,13 +96,18 @@ unsafe fn tile<L: Lanes, const P: usize, const V: usize>(t: &BlockTile) {
         for v in 0..V {
             let channel = v * L::LANES;
             let shift = channel / BLOCK * t.block_stride + channel % BLOCK;
+            let beside = channel / BLOCK * t.residual_stride + channel % BLOCK;
             for (p, sums) in sums.iter().enumerate() {
                 let mut sum = sums[v];
                 if !t.slopes.is_null() {
                     sum = sum.slope(L::load(t.slopes.add(channel)));
                 }
+                if !t.scale.is_null() {
+                    let (by, add) = (t.scale.add(channel), t.shift.add(channel));
+                    sum = sum.multiply_add(L::load(by), L::load(add));
+                }
                 if !t.residual.is_null() {
-                    sum = sum.add(L::load(t.residual.add(shift + p * BLOCK)));
+                    sum = sum.add(L::load(t.residual.add(beside + p * BLOCK)));
                 }
                 sum.store(t.out.add(shift + p * BLOCK));
             }

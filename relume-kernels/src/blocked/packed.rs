@@ -1,35 +1,17 @@
 //! A convolution whose weights are packed once and run over many tiles.
 
-use super::kernel::{BlockKernels, BlockTile, Tap};
-use super::strip::Strip;
-use super::tensor::{BLOCK, Blocked};
-use super::winograd;
-use crate::aligned::{Aligned, with_scratch};
+use std::ops::Range;
+
+use super::direct::Direct;
+use super::kernel::BlockKernels;
+use super::store::Store;
+use super::window::{BLOCK, Window};
+use super::winograd::{self, Winograd};
+use crate::aligned::Aligned;
 use crate::isa::Isa;
 
 /// Fewest input and output channels for which Winograd's transforms pay.
 const WINOGRAD_CHANNELS: usize = 12;
-
-/// Zeros around a picture, in pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Padding {
-    /// Rows above.
-    pub top: usize,
-    /// Columns to the left.
-    pub left: usize,
-    /// Rows below.
-    pub bottom: usize,
-    /// Columns to the right.
-    pub right: usize,
-}
-
-impl Padding {
-    /// The same on all sides.
-    #[must_use]
-    pub fn all(pixels: usize) -> Self {
-        Self { top: pixels, left: pixels, bottom: pixels, right: pixels }
-    }
-}
 
 /// What is done to a sum before it is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,13 +27,39 @@ pub enum Activation<'a> {
     PRelu(&'a [f32]),
 }
 
-/// What happens in the store: `activation(sum + bias) + residual`.
+/// A factor and a term for each output channel, `[c_out]` both.
+pub type Affine<'a> = (&'a [f32], &'a [f32]);
+
+/// What happens in the store: `activation(sum + bias) * factor + term + residual`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Epilogue<'a> {
     /// Applied to the sum with its bias.
     pub activation: Activation<'a>,
-    /// Added last; has the size of the output.
-    pub residual: Option<&'a Blocked>,
+    /// Applied to what the activation says.
+    pub affine: Option<Affine<'a>>,
+    /// Added last; in blocks, and holds every pixel that is made.
+    pub residual: Option<&'a Window>,
+}
+
+/// Which part of a convolution to compute, and from what.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The input; the channels of several windows lie one after the other, all but the last being
+    /// whole blocks.
+    pub sources: &'a [&'a Window],
+    /// Height and width of the picture that the windows are of; beyond it lie zeros.
+    pub bounds: (usize, usize),
+    /// Zeros on each side of the picture that the kernel may reach.
+    pub padding: usize,
+    /// Rows of the output to make.
+    pub rows: Range<usize>,
+    /// Columns of the output to make.
+    pub columns: Range<usize>,
+    /// Winograd's tiles begin at rows and columns `phase + 4 k`. Results of one phase are the same
+    /// bit for bit, however the output is split into requests along these lines.
+    pub phase: usize,
+    /// What happens in the store.
+    pub epilogue: Epilogue<'a>,
 }
 
 /// How a convolution is computed.
@@ -61,7 +69,7 @@ pub enum Method {
     Direct,
     /// Winograd's F(4x4, 3x3), for 3x3 kernels with stride 1: up to three times as fast, errors
     /// about ten times those of f32 rounding (some 1e-6 of the output's largest value), which
-    /// depend on where the tile begins.
+    /// depend on the phase of the tiles.
     Winograd,
 }
 
@@ -69,15 +77,15 @@ pub enum Method {
 /// for the instruction set in force when they were packed.
 #[derive(Clone)]
 pub struct PackedConv {
-    c_in: usize,
-    c_out: usize,
-    kernel: usize,
-    stride: usize,
-    kernels: &'static BlockKernels,
+    pub(super) c_in: usize,
+    pub(super) c_out: usize,
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) kernels: &'static BlockKernels,
     method: Method,
     /// As the method packs them.
-    weights: Aligned,
-    bias: Aligned,
+    pub(super) weights: Aligned,
+    pub(super) bias: Aligned,
 }
 
 impl std::fmt::Debug for PackedConv {
@@ -162,79 +170,46 @@ impl PackedConv {
         self.kernels.isa
     }
 
-    /// Height and width of the output, in pixels, for an input of this size.
+    /// Computes what `request` asks for into `out`, spread over the current rayon pool. The result
+    /// does not depend on the number of threads.
     ///
     /// # Panics
-    /// If the kernel is larger than the padded input.
-    #[must_use]
-    pub fn out_size(&self, height: usize, width: usize, padding: Padding) -> (usize, usize) {
-        let size = |padded: usize| {
-            assert!(padded >= self.kernel, "the kernel is larger than the padded picture");
-            (padded - self.kernel) / self.stride + 1
-        };
-        (size(height + padding.top + padding.bottom), size(width + padding.left + padding.right))
-    }
-
-    /// Convolves `x` into `out`, which takes the size that follows and is wholly overwritten.
-    ///
-    /// # Panics
-    /// If `x` does not have `c_in` channels, the kernel is larger than the padded picture, or the
-    /// residual or the slopes have another size than the output.
-    pub fn run(&self, x: &Blocked, out: &mut Blocked, padding: Padding, epilogue: &Epilogue) {
-        assert_eq!(x.channels(), self.c_in, "channels of x for {self:?}");
-        let size = self.out_size(x.height(), x.width(), padding);
-        if (out.channels(), out.height(), out.width()) != (self.c_out, size.0, size.1) {
-            out.resize(self.c_out, size.0, size.1);
-        }
-        if let Some(r) = epilogue.residual {
-            let residual = (r.channels(), r.height(), r.width());
-            assert_eq!(residual, (self.c_out, size.0, size.1), "size of the residual for {self:?}");
-        }
-        let slopes = self.slopes(epilogue.activation);
-        let slopes = slopes.as_ref().map(Aligned::as_slice);
-        let residual = epilogue.residual.map(Blocked::data);
-        if self.method == Method::Winograd {
-            let run = winograd::Run {
+    /// If the sources do not have `c_in` channels or lack a pixel that is read, or `out`, in
+    /// blocks, or the residual lacks one that is made.
+    pub fn run(&self, request: &Request<'_>, out: &mut Window) {
+        assert_eq!((out.channels(), out.lanes()), (self.c_out, BLOCK), "out of {self:?}");
+        let channels: usize = request.sources.iter().map(|source| source.channels()).sum();
+        assert_eq!(channels, self.c_in, "channels of the sources of {self:?}");
+        let store = self.store(request, out);
+        match self.method {
+            Method::Direct => Direct::new(self, request, &store).run(),
+            Method::Winograd => Winograd {
                 kernels: self.kernels,
                 weights: self.weights.as_slice(),
-                bias: self.bias.as_slice(),
-                slopes,
-                residual,
                 c_in: self.c_in,
                 c_out: self.c_out,
-                size,
-            };
-            with_scratch(|scratch| run.run(x, out, padding, scratch));
-            return;
-        }
-        let strip = Strip::new(x, self.kernel, self.stride, padding, size);
-        let call = Call { conv: self, taps: strip.taps(self.c_in), slopes, residual, size, strip };
-        with_scratch(|scratch| {
-            let copy = scratch.padded.at_least(call.strip.len(x.blocks()));
-            for first in (0..size.0).step_by(call.strip.rows) {
-                let rows = call.strip.rows.min(size.0 - first);
-                if call.strip.in_place {
-                    call.run_rows(x.data(), first, rows, out.data_mut());
-                } else {
-                    call.strip.fill(x, first, rows, copy);
-                    call.run_rows(copy, first, rows, out.data_mut());
-                }
+                request,
+                store: &store,
             }
-        });
+            .run(),
+        }
     }
 
-    fn slopes(&self, activation: Activation) -> Option<Aligned> {
-        let mut slopes = Aligned::zeros(self.c_out.next_multiple_of(BLOCK));
-        match activation {
-            Activation::None => return None,
-            Activation::Relu => {}
-            Activation::LeakyRelu(slope) => slopes.as_mut_slice().fill(slope),
-            Activation::PRelu(each) => {
-                assert_eq!(each.len(), self.c_out, "length of the slopes for {self:?}");
-                slopes.as_mut_slice()[..self.c_out].copy_from_slice(each);
-            }
-        }
-        Some(slopes)
+    fn store<'a>(&'a self, request: &Request<'a>, out: &mut Window) -> Store<'a> {
+        let filled = |values: &[f32]| {
+            assert_eq!(values.len(), self.c_out, "numbers for the channels of {self:?}");
+            let mut all = Aligned::zeros(self.c_out.next_multiple_of(BLOCK));
+            all.as_mut_slice()[..self.c_out].copy_from_slice(values);
+            all
+        };
+        let slopes = match request.epilogue.activation {
+            Activation::None => None,
+            Activation::Relu => Some(Aligned::zeros(self.c_out.next_multiple_of(BLOCK))),
+            Activation::LeakyRelu(slope) => Some(filled(&vec![slope; self.c_out])),
+            Activation::PRelu(each) => Some(filled(each)),
+        };
+        let affine = request.epilogue.affine.map(|(by, add)| (filled(by), filled(add)));
+        Store::new(self.bias.as_slice(), slopes, affine, request, out)
     }
 }
 
@@ -271,62 +246,4 @@ pub(crate) struct Group {
 pub(crate) fn groups(c_out: usize, wide: usize) -> impl Iterator<Item = Group> {
     let filled = c_out.next_multiple_of(BLOCK);
     (0..filled).step_by(wide).map(move |first| Group { first, width: wide.min(filled - first) })
-}
-
-/// One run of a convolution.
-struct Call<'a> {
-    conv: &'a PackedConv,
-    strip: Strip,
-    taps: Vec<Tap>,
-    slopes: Option<&'a [f32]>,
-    residual: Option<&'a [f32]>,
-    size: (usize, usize),
-}
-
-impl Call<'_> {
-    fn run_rows(&self, source: &[f32], first: usize, rows: usize, out: &mut [f32]) {
-        for group in groups(self.conv.c_out, self.conv.kernels.wide) {
-            for row in first..first + rows {
-                self.run_row(source, self.strip.row_start(row, first), group, row, out);
-            }
-        }
-    }
-
-    fn run_row(&self, source: &[f32], start: usize, group: Group, row: usize, out: &mut [f32]) {
-        let conv = self.conv;
-        let (height, width) = self.size;
-        let block_stride = height * width * BLOCK;
-        let blocks = group.width / BLOCK;
-        let at = group.first / BLOCK * block_stride + row * width * BLOCK;
-        let farthest = self.taps.iter().map(|tap| tap.offset).max().unwrap_or(0);
-        assert!(start + farthest + width * BLOCK <= source.len());
-        assert!(at + (blocks - 1) * block_stride + width * BLOCK <= out.len());
-        let depth = conv.c_in * conv.kernel * conv.kernel;
-        let weights = &conv.weights.as_slice()[group.first * depth..][..group.width * depth];
-        let bias = &conv.bias.as_slice()[group.first..][..group.width];
-        let slopes = self.slopes.map(|slopes| slopes[group.first..][..group.width].as_ptr());
-        // The residual has the size of `out`, so what is in bounds there is here too.
-        assert!(self.residual.is_none_or(|residual| residual.len() == out.len()));
-        let wide = group.width == conv.kernels.wide;
-        let mut done = 0;
-        for &pixels in conv.kernels.pixels {
-            while width - done >= pixels {
-                let shift = done * BLOCK;
-                let tile = BlockTile {
-                    source: source[start + shift..].as_ptr(),
-                    taps: &self.taps,
-                    weights: weights.as_ptr(),
-                    bias: bias.as_ptr(),
-                    slopes: slopes.unwrap_or(std::ptr::null()),
-                    residual: self.residual.map_or(std::ptr::null(), |r| r[at + shift..].as_ptr()),
-                    out: out[at + shift..].as_mut_ptr(),
-                    block_stride,
-                };
-                // SAFETY: sources, outputs and residuals of the whole row are in bounds as
-                // checked above; weights, bias and slopes have the group's width.
-                unsafe { conv.kernels.run(wide, pixels, &tile) };
-                done += pixels;
-            }
-        }
-    }
 }

@@ -1,7 +1,9 @@
 //! The transforms of Winograd's F(4x4, 3x3): six by six pixels in, four by four out, with the
 //! points 0, 1, -1, 2, -2 and infinity.
 
-use super::tensor::BLOCK;
+use std::ops::Range;
+
+use super::window::BLOCK;
 use crate::isa::Isa;
 use crate::lanes::{Lanes, Plain};
 
@@ -32,14 +34,21 @@ pub(super) struct OutputTile {
     pub(super) bias: *const f32,
     /// `[BLOCK]`, what negative sums are multiplied by; null for no activation.
     pub(super) slopes: *const f32,
-    /// As `out`; null for none.
+    /// `[BLOCK]`, what the activated sum is multiplied by; null for no affine step.
+    pub(super) scale: *const f32,
+    /// `[BLOCK]`, what is added to the product; read where `scale` is.
+    pub(super) shift: *const f32,
+    /// The residual of the first pixel written; null for none.
     pub(super) residual: *const f32,
-    /// Top left pixel.
+    /// Numbers between two rows of pixels of the residual.
+    pub(super) residual_row: usize,
+    /// The first pixel written.
     pub(super) out: *mut f32,
     /// Numbers between two rows of pixels.
     pub(super) row: usize,
-    /// Rows and columns to write; the others lie outside.
-    pub(super) size: (usize, usize),
+    /// Rows and columns of the tile to write; the others lie outside.
+    pub(super) rows: Range<usize>,
+    pub(super) columns: Range<usize>,
 }
 
 /// Both transforms for one instruction set.
@@ -57,7 +66,7 @@ impl Transforms {
     }
 
     /// # Safety
-    /// 36 transformed pixels, and `size` pixels of output and residual, must be in bounds, and
+    /// 36 transformed pixels, and `rows` by `columns` pixels of output and residual, must be in bounds, and
     /// nothing else may use what is written.
     pub(super) unsafe fn output(&self, tile: &OutputTile) {
         // SAFETY: the caller's; `new` is only asked for sets the processor has.
@@ -163,18 +172,24 @@ unsafe fn output<L: Lanes>(t: &OutputTile) {
                 let from = |y: usize| L::load(source.add((y * READ + x) * t.step));
                 *column = write_axis(std::array::from_fn(from));
             }
-            for (y, row) in turned(half).into_iter().enumerate().take(t.size.0) {
-                let row = write_axis(row);
-                for (x, value) in row.into_iter().enumerate().take(t.size.1) {
-                    let shift = lane + y * t.row + x * BLOCK;
-                    let mut sum = value.add(bias);
+            let half = turned(half);
+            for y in t.rows.clone() {
+                let row = write_axis(half[y]);
+                for x in t.columns.clone() {
+                    let (down, across) = (y - t.rows.start, lane + (x - t.columns.start) * BLOCK);
+                    let mut sum = row[x].add(bias);
                     if !t.slopes.is_null() {
                         sum = sum.slope(L::load(t.slopes.add(lane)));
                     }
-                    if !t.residual.is_null() {
-                        sum = sum.add(L::load(t.residual.add(shift)));
+                    if !t.scale.is_null() {
+                        let (by, add) = (t.scale.add(lane), t.shift.add(lane));
+                        sum = sum.multiply_add(L::load(by), L::load(add));
                     }
-                    sum.store(t.out.add(shift));
+                    if !t.residual.is_null() {
+                        let beside = t.residual.add(down * t.residual_row + across);
+                        sum = sum.add(L::load(beside));
+                    }
+                    sum.store(t.out.add(down * t.row + across));
                 }
             }
         }

@@ -4,12 +4,16 @@
 //! products over the channels, and transformed back to 4x4 outputs. Tiles go in groups whose
 //! transformed pixels stay in the second-level cache.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
 use super::kernel::{BlockKernels, BlockTile, Tap};
-use super::packed::{Group, Padding, groups};
-use super::strip::Strip;
-use super::tensor::{BLOCK, Blocked};
+use super::packed::{Group, Request, groups};
+use super::store::Store;
 use super::transform::{InputTile, OutputTile, READ, Transforms, WRITE};
-use crate::aligned::{Aligned, Scratch};
+use super::window::{BLOCK, Window};
+use crate::aligned::{Aligned, Scratch, with_scratch};
 
 /// Products per tile and pair of channels.
 pub(crate) const POINTS: usize = READ * READ;
@@ -60,160 +64,225 @@ fn weight_axis([a, b, c]: [f64; 3]) -> [f64; READ] {
 }
 
 /// One run of a convolution.
-pub(crate) struct Run<'a> {
+pub(crate) struct Winograd<'a> {
     pub(crate) kernels: &'static BlockKernels,
     pub(crate) weights: &'a [f32],
-    pub(crate) bias: &'a [f32],
-    pub(crate) slopes: Option<&'a [f32]>,
-    pub(crate) residual: Option<&'a [f32]>,
     pub(crate) c_in: usize,
     pub(crate) c_out: usize,
-    /// Height and width of the output.
-    pub(crate) size: (usize, usize),
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) store: &'a Store<'a>,
 }
 
-/// Some tiles, counted along the rows of a strip.
-struct Tiles<'a> {
-    strip: &'a Strip,
-    /// First output row of the strip.
-    row: usize,
-    /// Tiles in a row.
+/// The tiles of a request, row after row. Positions are those of the picture plus [`WRITE`], since
+/// the first tile may begin up to three pixels above and left of it.
+struct Grid {
+    top: usize,
+    left: usize,
     across: usize,
-    first: usize,
     count: usize,
-    /// Tiles a full group has.
-    room: usize,
 }
 
-impl Run<'_> {
-    pub(crate) fn run(&self, x: &Blocked, out: &mut Blocked, padding: Padding, s: &mut Scratch) {
-        let (height, width) = self.size;
-        let (down, across) = (height.div_ceil(WRITE), width.div_ceil(WRITE));
-        let filled = x.blocks() * BLOCK;
-        let room = (GROUP_BUDGET / (POINTS * filled)).clamp(8, MAX_GROUP) / 8 * 8;
-        let room = room.min(down * across);
-        let rows = WRITE * room.div_ceil(across).min(down);
-        let strip = Strip::tiled(padding, across * WRITE, rows);
-        let Scratch { padded, gathered, other } = s;
-        let copy = padded.at_least(strip.len(x.blocks()));
-        let pixels = gathered.at_least(POINTS * step(x.blocks(), room));
-        let sums = other.at_least(POINTS * step(self.kernels.wide / BLOCK, room));
-        for row in (0..height).step_by(rows) {
-            let tile_rows = (height - row).div_ceil(WRITE).min(rows / WRITE);
-            strip.fill(x, row, tile_rows * WRITE, copy);
-            let all = tile_rows * across;
-            for first in (0..all).step_by(room) {
-                let count = room.min(all - first);
-                let tiles = Tiles { strip: &strip, row, across, first, count, room };
-                self.transform_input(&tiles, copy, pixels);
-                for group in groups(self.c_out, self.kernels.wide) {
-                    self.multiply(&tiles, group, pixels, sums);
-                    self.transform_output(&tiles, group, sums, out.data_mut());
-                }
-            }
-        }
+impl Grid {
+    fn of(request: &Request) -> Self {
+        let start = |first: usize| {
+            let phase = request.phase % WRITE;
+            (first + WRITE - phase) / WRITE * WRITE + phase
+        };
+        let (top, left) = (start(request.rows.start), start(request.columns.start));
+        let across = (request.columns.end + WRITE - left).div_ceil(WRITE);
+        let down = (request.rows.end + WRITE - top).div_ceil(WRITE);
+        Self { top, left, across, count: across * down }
     }
 
-    fn transform_input(&self, tiles: &Tiles, source: &[f32], pixels: &mut [f32]) {
+    /// Top left pixel of a tile.
+    fn place(&self, tile: usize) -> (usize, usize) {
+        (self.top + tile / self.across * WRITE, self.left + tile % self.across * WRITE)
+    }
+}
+
+impl Winograd<'_> {
+    /// Computes all tiles, spread over the current rayon pool.
+    pub(crate) fn run(&self) {
+        if self.request.rows.is_empty() || self.request.columns.is_empty() {
+            return;
+        }
+        let grid = Grid::of(self.request);
+        let room = (GROUP_BUDGET / (POINTS * self.filled())).clamp(8, MAX_GROUP) / 8 * 8;
+        let share = grid.count.div_ceil(rayon::current_num_threads()).next_multiple_of(8);
+        let room = room.min(share);
+        let parts = (0..grid.count.div_ceil(room)).into_par_iter();
+        parts.for_each(|part| self.part(&grid, part * room, room));
+    }
+
+    /// As [`run`](Self::run), on the calling thread.
+    pub(crate) fn run_alone(&self) {
+        let grid = Grid::of(self.request);
+        let room = (GROUP_BUDGET / (POINTS * self.filled())).clamp(8, MAX_GROUP) / 8 * 8;
+        let room = room.min(grid.count.next_multiple_of(8));
+        (0..grid.count.div_ceil(room)).for_each(|part| self.part(&grid, part * room, room));
+    }
+
+    fn filled(&self) -> usize {
+        self.c_in.next_multiple_of(BLOCK)
+    }
+
+    /// Up to `room` tiles from `first` on.
+    fn part(&self, grid: &Grid, first: usize, room: usize) {
+        let count = room.min(grid.count - first);
+        let tiles: Vec<_> = (first..first + count).map(|tile| grid.place(tile)).collect();
+        with_scratch(|scratch| {
+            let Scratch { gathered, other, .. } = scratch;
+            let blocks = self.filled() / BLOCK;
+            let pixels = gathered.at_least(POINTS * step(blocks, room));
+            let sums = other.at_least(POINTS * step(self.kernels.wide / BLOCK, room));
+            self.transform_input(&tiles, room, pixels);
+            for group in groups(self.c_out, self.kernels.wide) {
+                self.multiply(count, room, group, pixels, sums);
+                self.transform_output(&tiles, room, group, sums);
+            }
+        });
+    }
+
+    fn transform_input(&self, tiles: &[(usize, usize)], room: usize, pixels: &mut [f32]) {
         let transforms = Transforms::new(self.kernels.isa);
-        let blocks = self.c_in.div_ceil(BLOCK);
-        let (strip, step) = (tiles.strip, step(blocks, tiles.room));
-        for block in 0..blocks {
-            for index in 0..tiles.count {
-                let (y, x) = tiles.place(index);
-                let from = block * strip.block + y * WRITE * strip.row + x * WRITE * BLOCK;
-                let to = (block * tiles.room + index) * BLOCK;
-                assert!(from + (READ - 1) * strip.row + READ * BLOCK <= source.len());
-                assert!(to + (POINTS - 1) * step + BLOCK <= pixels.len());
-                let tile = InputTile {
-                    source: source[from..].as_ptr(),
-                    row: strip.row,
-                    out: pixels[to..].as_mut_ptr(),
-                    step,
-                };
-                // SAFETY: in bounds as just checked.
-                unsafe { transforms.input(&tile) };
+        let step = step(self.filled() / BLOCK, room);
+        let mut copy = Patch([0.0; POINTS * BLOCK]);
+        let mut block = 0;
+        for window in self.request.sources {
+            assert_eq!(window.lanes(), BLOCK, "{window:?}");
+            for group in 0..window.groups() {
+                for (index, &(y, x)) in tiles.iter().enumerate() {
+                    // The tile reads from one pixel (the padding) above and left of itself.
+                    let corner = (y - self.request.padding, x - self.request.padding);
+                    let (source, row) = match inside(window, corner) {
+                        Some((y, x)) => {
+                            (window.data()[window.place(group, y, x)..].as_ptr(), window.row_stride())
+                        }
+                        None => {
+                            copy.fill(window, group, corner, self.request.bounds);
+                            (copy.0.as_ptr(), READ * BLOCK)
+                        }
+                    };
+                    let to = (block * room + index) * BLOCK;
+                    assert!(to + (POINTS - 1) * step + BLOCK <= pixels.len());
+                    let tile = InputTile { source, row, out: pixels[to..].as_mut_ptr(), step };
+                    // SAFETY: `inside` says that all 6 x 6 pixels are in the window, or they are in
+                    // the copy; the transformed pixels are in bounds as just checked.
+                    unsafe { transforms.input(&tile) };
+                }
+                block += 1;
             }
         }
     }
 
-    fn multiply(&self, tiles: &Tiles, group: Group, pixels: &[f32], sums: &mut [f32]) {
-        let blocks = self.c_in.div_ceil(BLOCK);
+    fn multiply(&self, count: usize, room: usize, group: Group, pixels: &[f32], sums: &mut [f32]) {
+        let blocks = self.filled() / BLOCK;
         let taps: Vec<Tap> = (0..blocks)
             .map(|block| Tap {
-                offset: block * tiles.room * BLOCK,
+                offset: block * room * BLOCK,
                 channels: BLOCK.min(self.c_in - block * BLOCK),
             })
             .collect();
-        let from_step = step(blocks, tiles.room);
-        let to_step = step(self.kernels.wide / BLOCK, tiles.room);
+        let from_step = step(blocks, room);
+        let to_step = step(self.kernels.wide / BLOCK, room);
         assert!(pixels.len() >= POINTS * from_step && sums.len() >= POINTS * to_step);
         let weights = &self.weights[group.first * self.c_in * POINTS..];
         let weights = &weights[..group.width * self.c_in * POINTS];
         let no_bias = [0.0_f32; 2 * BLOCK];
         for (point, weights) in weights.chunks_exact(group.width * self.c_in).enumerate() {
             let mut done = 0;
-            for &count in self.kernels.pixels {
-                while tiles.count - done >= count {
+            for &some in self.kernels.pixels {
+                while count - done >= some {
                     let tile = BlockTile {
                         source: pixels[point * from_step + done * BLOCK..].as_ptr(),
                         taps: &taps,
                         weights: weights.as_ptr(),
                         bias: no_bias.as_ptr(),
                         slopes: std::ptr::null(),
+                        scale: std::ptr::null(),
+                        shift: std::ptr::null(),
                         residual: std::ptr::null(),
+                        residual_stride: 0,
                         out: sums[point * to_step + done * BLOCK..].as_mut_ptr(),
-                        block_stride: tiles.room * BLOCK,
+                        block_stride: room * BLOCK,
                     };
                     // SAFETY: every block of a point has room for `room` pixels, of which
-                    // `done + count` are at most `count` of the group; the buffers hold all
-                    // points as checked above.
-                    unsafe { self.kernels.run(group.width == self.kernels.wide, count, &tile) };
-                    done += count;
+                    // `done + some` are at most `count`; the buffers hold all points as checked
+                    // above.
+                    unsafe { self.kernels.run(group.width == self.kernels.wide, some, &tile) };
+                    done += some;
                 }
             }
         }
     }
 
-    fn transform_output(&self, tiles: &Tiles, group: Group, sums: &[f32], out: &mut [f32]) {
+    fn transform_output(&self, tiles: &[(usize, usize)], room: usize, group: Group, sums: &[f32]) {
         let transforms = Transforms::new(self.kernels.isa);
-        let (height, width) = self.size;
-        let step = step(self.kernels.wide / BLOCK, tiles.room);
-        assert!(self.residual.is_none_or(|residual| residual.len() == out.len()));
+        let Request { rows, columns, .. } = self.request;
+        let step = step(self.kernels.wide / BLOCK, room);
+        // Rows or columns of a tile at `at` (plus WRITE) that are asked for.
+        let kept = |at: usize, wanted: &Range<usize>| {
+            let start = (wanted.start + WRITE).saturating_sub(at);
+            start..(wanted.end + WRITE - at).min(WRITE)
+        };
         for block in 0..group.width / BLOCK {
             let channel = group.first + block * BLOCK;
-            for index in 0..tiles.count {
-                let (y, x) = tiles.place(index);
-                let (y, x) = (tiles.row + y * WRITE, x * WRITE);
-                let size = (WRITE.min(height - y), WRITE.min(width - x));
-                let from = (block * tiles.room + index) * BLOCK;
-                let at = (channel / BLOCK * height * width + y * width + x) * BLOCK;
+            let then = self.store.then(channel);
+            for (index, &(y, x)) in tiles.iter().enumerate() {
+                let (rows, columns) = (kept(y, rows), kept(x, columns));
+                let at = (y + rows.start - WRITE, x + columns.start - WRITE);
+                let from = (block * room + index) * BLOCK;
                 assert!(from + (POINTS - 1) * step + BLOCK <= sums.len());
-                assert!(at + ((size.0 - 1) * width + size.1) * BLOCK <= out.len());
+                let (residual, residual_row, _) = self.store.residual(channel, at.0, at.1);
                 let tile = OutputTile {
                     source: sums[from..].as_ptr(),
                     step,
-                    bias: self.bias[channel..][..BLOCK].as_ptr(),
-                    slopes: self
-                        .slopes
-                        .map_or(std::ptr::null(), |slopes| slopes[channel..][..BLOCK].as_ptr()),
-                    residual: self.residual.map_or(std::ptr::null(), |r| r[at..].as_ptr()),
-                    out: out[at..].as_mut_ptr(),
-                    row: width * BLOCK,
-                    size,
+                    bias: then.bias,
+                    slopes: then.slopes,
+                    scale: then.scale,
+                    shift: then.shift,
+                    residual,
+                    residual_row,
+                    out: self.store.place(channel, at, (rows.len(), columns.len()), 1),
+                    row: self.store.row,
+                    rows,
+                    columns,
                 };
-                // SAFETY: in bounds as just checked; the residual is as long as `out`.
+                // SAFETY: the sums are in bounds as just checked, `place` checks the output, the
+                // residual holds every pixel of the request; no other tile has these pixels.
                 unsafe { transforms.output(&tile) };
             }
         }
     }
 }
 
-impl Tiles<'_> {
-    /// Tile row in the strip and tile column of one of these tiles.
-    fn place(&self, index: usize) -> (usize, usize) {
-        let tile = self.first + index;
-        (tile / self.across, tile % self.across)
+/// Where the 6 x 6 pixels from `corner` (plus [`WRITE`]) on are, if the window has them all.
+fn inside(window: &Window, corner: (usize, usize)) -> Option<(usize, usize)> {
+    let (y, x) = (corner.0.checked_sub(WRITE)?, corner.1.checked_sub(WRITE)?);
+    let held = |at: usize, all: Range<usize>| at >= all.start && at + READ <= all.end;
+    (held(y, window.rows()) && held(x, window.columns())).then_some((y, x))
+}
+
+/// 6 x 6 pixels with zeros beyond the picture.
+#[repr(align(64))]
+struct Patch([f32; POINTS * BLOCK]);
+
+impl Patch {
+    /// Copies from `corner` (plus [`WRITE`]) on.
+    fn fill(&mut self, window: &Window, group: usize, corner: (usize, usize), bounds: (usize, usize)) {
+        for (index, to) in self.0.chunks_exact_mut(BLOCK).enumerate() {
+            let (y, x) = (corner.0 + index / READ, corner.1 + index % READ);
+            let (y, x) = match (y.checked_sub(WRITE), x.checked_sub(WRITE)) {
+                (Some(y), Some(x)) if y < bounds.0 && x < bounds.1 => (y, x),
+                _ => {
+                    to.fill(0.0);
+                    continue;
+                }
+            };
+            let held = window.rows().contains(&y) && window.columns().contains(&x);
+            assert!(held, "{window:?} lacks pixel ({y}, {x})");
+            to.copy_from_slice(&window.data()[window.place(group, y, x)..][..BLOCK]);
+        }
     }
 }
 

@@ -5,9 +5,8 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::ConvShape;
-use crate::aligned::with_scratch;
-use crate::blocked::winograd::{POINTS, Run, pack_group};
-use crate::blocked::{BLOCK, BlockKernels, Blocked, Padding, groups};
+use crate::blocked::winograd::{POINTS, Winograd, pack_group};
+use crate::blocked::{BLOCK, BlockKernels, Buffer, Epilogue, Request, Store, Window, groups};
 
 /// Fewest input and output channels for which it pays.
 const CHANNELS: usize = 12;
@@ -61,7 +60,7 @@ pub(super) fn convolve(
     out: &mut [f32],
 ) {
     thread_local! {
-        static PICTURES: RefCell<(Blocked, Blocked)> = RefCell::default();
+        static MEMORY: RefCell<(Buffer, Buffer)> = RefCell::default();
     }
     let kernels = BlockKernels::current();
     let filled = shape.c_out.next_multiple_of(BLOCK);
@@ -74,25 +73,28 @@ pub(super) fn convolve(
         .par_chunks_mut(kernels.wide * shape.c_in * POINTS)
         .zip(groups(shape.c_out, kernels.wide).collect::<Vec<_>>())
         .for_each(|(to, group)| pack_group(shape.c_in, shape.c_out, weight, group, to));
-    let size = (shape.out_height(), shape.out_width());
-    let run = Run {
-        kernels,
-        weights: &weights,
-        bias: &padded_bias,
-        slopes: None,
-        residual: None,
-        c_in: shape.c_in,
-        c_out: shape.c_out,
-        size,
-    };
+    let (rows, columns) = (0..shape.out_height(), 0..shape.out_width());
     let pictures = x.par_chunks_exact(shape.input_len() / shape.n);
     pictures.zip(out.par_chunks_exact_mut(shape.output_len() / shape.n)).for_each(|(x, out)| {
-        PICTURES.with_borrow_mut(|(source, sums)| {
-            source.resize(shape.c_in, shape.height, shape.width);
-            source.fill_from_planar(x);
-            sums.resize(shape.c_out, size.0, size.1);
-            with_scratch(|scratch| run.run(source, sums, Padding::all(shape.padding), scratch));
-            sums.to_planar(out);
-        });
+        let (source, sums) = MEMORY.take();
+        let (c_in, c_out) = (shape.c_in, shape.c_out);
+        let (height, width) = (shape.height, shape.width);
+        let mut source = Window::reusing(source, c_in, BLOCK, 0..height, 0..width);
+        source.fill_from_planar(x);
+        let mut sums = Window::reusing(sums, c_out, BLOCK, rows.clone(), columns.clone());
+        let request = Request {
+            sources: &[&source],
+            bounds: (height, width),
+            padding: shape.padding,
+            rows: rows.clone(),
+            columns: columns.clone(),
+            phase: 0,
+            epilogue: Epilogue::default(),
+        };
+        let store = Store::new(&padded_bias, None, None, &request, &mut sums);
+        let (request, store, weights) = (&request, &store, &weights[..]);
+        Winograd { kernels, weights, c_in, c_out, request, store }.run_alone();
+        out.copy_from_slice(&sums.to_planar());
+        MEMORY.set((source.into_buffer(), sums.into_buffer()));
     });
 }

@@ -1,27 +1,38 @@
-//! The executor that users run: tiles with an exact halo, spread over all cores.
+//! The executor that users run: strips of the picture, row by row through the whole network.
 //!
-//! Weights are packed once. For every tile the [`region`](crate::region) arithmetic says which
-//! pixels of which layer are needed; a layer pads with zeros only where its region touches the edge
-//! of the whole picture, so a tiled run computes what an untiled one does. Layers of fixed extent
-//! (thumbnails, scalars) are computed once, before the tiles.
+//! Weights are packed once. The graph becomes a [`Program`] of steps, each with all that can be done
+//! while it stores. A [`Schedule`] says, before anything runs, which step makes which rows when, so
+//! that of every feature map only the rows in use exist; the memory follows from it. Each step is
+//! spread over the cores. Results depend neither on the number of threads nor on the [`Cut`].
 
-mod fusion;
-mod pieces;
+mod canvas;
+mod program;
+mod schedule;
 mod steps;
+mod strip;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use rayon::prelude::*;
-use relume_kernels::PackedConv;
+use relume_kernels::Window;
 
 use crate::graph::{Extent, Graph, NodeId};
 use crate::layer::Layer;
-use crate::region::{Region, Span, plan};
 use crate::tensor::{Feeds, Tensor};
 use crate::weights::Weights;
 use crate::{Error, Result};
-use fusion::Fusion;
-use pieces::Piece;
+use canvas::{Beside, Canvas, InPlace};
+pub use canvas::{Blend, PictureMut};
+use program::Program;
+use schedule::{Schedule, Task};
+use strip::Strip;
+
+/// Bytes that the feature maps of a picture without barriers should have, at most.
+const BUDGET: usize = 72 << 20;
+/// Columns that the edges of strips lie on multiples of: every network's grid.
+const EDGE: usize = 64;
+/// Pixels of a round, about: enough work for all cores.
+const ROUND: usize = 128 << 10;
 
 /// A planar picture `[c, height, width]` of any size; it is mirrored at its edges up to the
 /// multiple that the network needs.
@@ -37,18 +48,42 @@ pub struct Picture<'a> {
     pub values: &'a [f32],
 }
 
+/// How a picture is cut for the run. The result does not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// As memory and caches want it.
+    Fitting,
+    /// Strips of so many columns, so many rows a round.
+    Of {
+        /// Columns of a strip, rounded up to a multiple of 64.
+        columns: usize,
+        /// Output rows of a round.
+        rows: usize,
+    },
+}
+
+/// What is told of a run's progress, the share done; it may stop the run.
+pub type Report<'a> = &'a (dyn Fn(f32) -> Result<()> + Sync);
+
 /// A graph with its weights, ready to run.
 pub struct Network {
     graph: Graph,
     weights: Weights,
-    convs: Vec<Option<PackedConv>>,
-    fusion: Fusion,
+    program: Program,
 }
 
 impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Network").field("graph", &self.graph.name()).finish_non_exhaustive()
     }
+}
+
+/// What is needed to run one output for one size of picture.
+struct Plan {
+    output: usize,
+    padded: (usize, usize),
+    schedules: Vec<(Range<usize>, Schedule)>,
+    input: Option<usize>,
 }
 
 impl Network {
@@ -58,9 +93,8 @@ impl Network {
     /// [`Error::Weights`] when they do not fit the graph.
     pub fn new(graph: Graph, weights: Weights) -> Result<Self> {
         weights.check(&graph)?;
-        let convs = graph.nodes().iter().map(|node| steps::pack(node, &weights)).collect();
-        let fusion = Fusion::of(&graph);
-        Ok(Self { graph, weights, convs, fusion })
+        let program = Program::new(&graph, &weights);
+        Ok(Self { graph, weights, program })
     }
 
     /// The graph.
@@ -74,21 +108,18 @@ impl Network {
     /// [`Error::Run`] when a feed is missing or an output depends on the picture.
     pub fn run_fixed(&self, feeds: &Feeds, wanted: &[&str]) -> Result<BTreeMap<String, Tensor>> {
         let outputs = self.graph.find_outputs(wanted)?;
-        let pieces = self.fixed_pieces(feeds, &outputs)?;
+        let windows = self.fixed(feeds, &outputs)?;
         let take = |(name, id): (&&str, &NodeId)| {
-            let piece = pieces[id.0].as_ref().ok_or_else(|| {
+            let window = windows[id.0].as_ref().ok_or_else(|| {
                 Error::Run(format!("{name} depends on the picture: run it with a picture"))
             })?;
-            Ok(((*name).to_owned(), piece.to_tensor()))
+            let shape = [1, window.channels(), window.rows().len(), window.columns().len()];
+            Ok(((*name).to_owned(), Tensor::new(shape, window.to_planar())))
         };
         wanted.iter().zip(&outputs).map(take).collect()
     }
 
-    /// Computes the output `wanted`, of the picture's own size, in square tiles of about `tile`
-    /// pixels. `report` is told the share done and may stop the run.
-    ///
-    /// The result is planar `[c, height, width]` and does not depend on `tile` or on the number
-    /// of threads.
+    /// Computes the output `wanted`, of the picture's own size: planar `[c, height, width]`.
     ///
     /// # Errors
     /// [`Error::Run`] when a feed or output does not fit, whatever `report` returns.
@@ -97,151 +128,222 @@ impl Network {
         picture: Picture<'_>,
         feeds: &Feeds,
         wanted: &str,
-        tile: usize,
-        report: &(dyn Fn(f32) -> Result<()> + Sync),
+        cut: Cut,
+        report: Report<'_>,
     ) -> Result<Vec<f32>> {
-        let output = self.graph.find_outputs(&[wanted])?[0];
-        let channels = self.graph.node(output).channels;
-        if self.graph.node(output).extent != Extent::PICTURE {
-            return Err(Error::Run(format!("{wanted} is not as large as the picture")));
-        }
-        if picture.height == 0 || picture.width == 0 {
-            return Err(Error::Run("the picture has no pixels".into()));
-        }
-        let fixed = self.fixed_pieces(feeds, &[output])?;
-        let tiles = self.tiles(picture, tile, output);
+        let plan = self.plan(picture.name, (picture.height, picture.width), wanted, cut)?;
+        let channels = self.graph.nodes()[plan.output].channels;
         let mut result = vec![0.0; channels * picture.height * picture.width];
-        let together = 2 * rayon::current_num_threads();
-        let mut done = 0;
-        report(0.0)?;
-        for some in tiles.chunks(together) {
-            let finished: Vec<Result<Vec<f32>>> = some
-                .par_iter()
-                .map(|&region| Ok(self.tile(picture, &fixed, output, region)?.to_planar()))
-                .collect();
-            for (&region, values) in some.iter().zip(finished) {
-                paste(&mut result, picture, region, &values?);
-            }
-            done += some.len();
-            report(done as f32 / tiles.len() as f32)?;
-        }
+        let mut canvas = Beside { picture, result: &mut result, columns: 0..0 };
+        self.run(&plan, feeds, &mut canvas, picture.height, report)?;
         Ok(result)
     }
 
-    /// Tiles that cover the picture, on the network's grid, except at its right and lower edge.
-    fn tiles(&self, picture: Picture<'_>, tile: usize, output: NodeId) -> Vec<Region> {
-        let multiple = self.graph.multiple();
-        // A statistic of the whole picture needs the whole picture: one tile.
-        let whole = self.graph.has_barrier(&[output]);
-        let tile = if whole { picture.height.max(picture.width) } else { tile };
-        let step = tile.next_multiple_of(multiple).max(multiple);
-        let cut = |length: usize| {
-            (0..length.div_ceil(step))
-                .map(move |i| Span::new(i * step, ((i + 1) * step).min(length)))
-        };
-        cut(picture.height)
-            .flat_map(|rows| cut(picture.width).map(move |columns| Region { rows, columns }))
-            .collect()
-    }
-
-    /// Every needed node that does not depend on the picture.
-    fn fixed_pieces(&self, feeds: &Feeds, wanted: &[NodeId]) -> Result<Vec<Option<Piece>>> {
-        let needed = self.graph.needed(wanted);
-        let mut pieces: Vec<Option<Piece>> = vec![None; needed.len()];
-        for (index, node) in self.graph.nodes().iter().enumerate() {
-            let Extent::Fixed { height, width } = node.extent else { continue };
-            if !needed[index] {
-                continue;
-            }
-            let region = Region::whole(height, width);
-            if node.layer == Layer::Input {
-                let tensor = crate::reference::feed(&self.graph, node, feeds)?;
-                pieces[index] = Some(Piece::of_tensor(tensor));
-            } else if node.inputs.iter().all(|id| pieces[id.0].is_some()) {
-                let inputs: Vec<&Piece> =
-                    node.inputs.iter().filter_map(|id| pieces[id.0].as_ref()).collect();
-                // A fixed node that reads only fixed ones does not care about the picture's size.
-                let source = self.graph.node(node.inputs[0]).extent.size(0, 0);
-                pieces[index] = Some(self.step(index, &inputs, region, source, None));
-            }
-        }
-        Ok(pieces)
-    }
-
-    /// One tile of the output.
-    fn tile(
+    /// As [`run_picture`](Self::run_picture), but the result replaces the picture, so that no second
+    /// one is needed. When the run fails or is stopped, the picture is lost.
+    ///
+    /// # Errors
+    /// As there, and when the output has other channels than the picture.
+    pub fn run_in_place(
         &self,
-        picture: Picture<'_>,
-        fixed: &[Option<Piece>],
-        output: NodeId,
-        region: Region,
-    ) -> Result<Piece> {
-        let multiple = self.graph.multiple();
-        let height = picture.height.next_multiple_of(multiple);
-        let width = picture.width.next_multiple_of(multiple);
-        let regions = plan(&self.graph, &[(output, region)], height, width);
-        let last_use = self.fusion.last_use(&regions);
-        let mut pieces: Vec<Option<Piece>> = vec![None; regions.len()];
-        for (index, node) in self.graph.nodes().iter().enumerate() {
-            let Some(region) = regions[index] else { continue };
-            if fixed[index].is_some() || self.fusion.is_absorbed(index) {
-                continue;
-            }
-            let piece = if node.layer == Layer::Input {
-                if node.name != picture.name {
+        picture: PictureMut<'_>,
+        feeds: &Feeds,
+        wanted: &str,
+        cut: Cut,
+        report: Report<'_>,
+    ) -> Result<()> {
+        let size = (picture.height, picture.width);
+        let plan = self.plan(picture.name, size, wanted, cut)?;
+        if self.graph.nodes()[plan.output].channels * size.0 * size.1 != picture.values.len() {
+            return Err(Error::Run(format!("{wanted} has other channels than the picture")));
+        }
+        let again = plan.again().into_iter().max().unwrap_or(0);
+        let mut canvas = InPlace::new(picture, self.graph.multiple(), again);
+        self.run(&plan, feeds, &mut canvas, size.0, report)
+    }
+
+    /// Bytes of feature maps that a run takes beside the picture and the packed weights.
+    ///
+    /// # Errors
+    /// [`Error::Run`] as [`run_picture`](Self::run_picture).
+    pub fn memory(&self, size: (usize, usize), wanted: &str) -> Result<usize> {
+        let input = self.graph.nodes().iter().find(|node| {
+            node.layer == Layer::Input && node.extent == Extent::PICTURE
+        });
+        let input = input.map_or("", |node| node.name.as_str());
+        let plan = self.plan(input, size, wanted, Cut::Fitting)?;
+        let again = plan.again().into_iter().max().unwrap_or(0);
+        let strips = plan.schedules.iter().map(|(_, schedule)| schedule.bytes()).max();
+        Ok(strips.unwrap_or(0) + 12 * again * size.0)
+    }
+
+    fn plan(
+        &self,
+        name: &str,
+        (height, width): (usize, usize),
+        wanted: &str,
+        cut: Cut,
+    ) -> Result<Plan> {
+        let output = self.graph.find_outputs(&[wanted])?[0];
+        if self.graph.node(output).extent != Extent::PICTURE {
+            return Err(Error::Run(format!("{wanted} is not as large as the picture")));
+        }
+        if height == 0 || width == 0 {
+            return Err(Error::Run("the picture has no pixels".into()));
+        }
+        let needed = self.graph.needed(&[output]);
+        let nodes = || self.graph.nodes().iter().enumerate().filter(|(index, _)| needed[*index]);
+        let mut input = None;
+        for (index, node) in nodes() {
+            if node.layer == Layer::Input && matches!(node.extent, Extent::Picture { .. }) {
+                if node.name != name {
                     return Err(Error::Run(format!("needs the picture {}", node.name)));
                 }
-                Piece::of_picture(picture, node.channels, region)
-            } else {
-                let find = |id: NodeId| pieces[id.0].as_ref().or(fixed[id.0].as_ref());
-                let inputs: Vec<&Piece> = node.inputs.iter().filter_map(|&id| find(id)).collect();
-                let source = self.graph.node(node.inputs[0]).extent.size(height, width);
-                let residual = self.fusion.residual(index).and_then(find);
-                self.step(index, &inputs, region, source, residual)
-            };
-            let stored = self.fusion.stored_as(index);
-            pieces[stored] = Some(piece);
-            for (dead, &last) in last_use.iter().enumerate() {
-                if last == Some(index) && dead != output.0 {
-                    pieces[dead] = None;
-                }
+                input = Some(index);
             }
         }
-        let piece = pieces[output.0].take();
-        piece.ok_or_else(|| Error::Run("the output was not computed".into()))
+        let on_picture = self.on_picture();
+        let steps = self.program.steps.iter();
+        let active: Vec<bool> =
+            steps.map(|step| needed[step.output] && on_picture[step.output]).collect();
+        let multiple = self.graph.multiple();
+        let padded = (height.next_multiple_of(multiple), width.next_multiple_of(multiple));
+        let task = Task {
+            graph: &self.graph,
+            program: &self.program,
+            output: output.0,
+            active: &active,
+            padded,
+            height,
+        };
+        let schedules = if self.graph.has_barrier(&[output]) {
+            vec![(0..width, Schedule::new(&task, 0..width, height))]
+        } else {
+            match cut {
+                Cut::Of { columns, rows } => strips(&task, width, columns, rows),
+                Cut::Fitting => fitting(&task, width),
+            }
+        };
+        Ok(Plan { output: output.0, padded, schedules, input })
     }
 
-    fn step(
-        &self,
-        index: usize,
-        inputs: &[&Piece],
-        region: Region,
-        source: (usize, usize),
-        residual: Option<&Piece>,
-    ) -> Piece {
-        let node = &self.graph.nodes()[index];
-        match (&node.layer, &self.convs[index]) {
-            (Layer::Conv(conv), Some(packed)) => {
-                // Layers of fixed extent are not fused.
-                let spread = matches!(node.extent, Extent::Picture { .. });
-                let activation = self.fusion.activation(index).filter(|_| spread);
-                let slopes = activation.map(|id| &self.graph.nodes()[id]);
-                let then = steps::Then { activation: slopes, residual };
-                let reads = inputs[0];
-                steps::conv(conv, packed, &self.weights, reads, region, source, then)
-            }
-            _ => steps::apply(node, &self.weights, inputs, region, source),
+    /// Which values are made of the picture.
+    fn on_picture(&self) -> Vec<bool> {
+        let nodes = self.graph.nodes();
+        let mut on = vec![false; nodes.len()];
+        for (index, node) in nodes.iter().enumerate() {
+            let spreads = matches!(node.extent, Extent::Picture { .. });
+            on[index] = spreads || node.inputs.iter().any(|id| on[id.0]);
         }
+        on
+    }
+
+    fn run(
+        &self,
+        plan: &Plan,
+        feeds: &Feeds,
+        canvas: &mut dyn Canvas,
+        height: usize,
+        report: Report<'_>,
+    ) -> Result<()> {
+        let fixed = self.fixed(feeds, &[NodeId(plan.output)])?;
+        report(0.0)?;
+        let again = plan.again();
+        let all = (height * plan.schedules.len()) as f32;
+        let mut finished = 0;
+        for ((columns, schedule), again) in plan.schedules.iter().zip(again) {
+            canvas.begin(columns.clone(), again);
+            let mut strip = Strip::new(self, schedule, &fixed, plan.padded);
+            strip.run(canvas, plan.output, height, &mut |rows| {
+                finished += rows;
+                report(finished as f32 / all)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Every needed value that does not depend on the picture.
+    fn fixed(&self, feeds: &Feeds, wanted: &[NodeId]) -> Result<Vec<Option<Window>>> {
+        let needed = self.graph.needed(wanted);
+        let on_picture = self.on_picture();
+        let mut windows: Vec<Option<Window>> = vec![None; needed.len()];
+        for step in &self.program.steps {
+            let node = &self.graph.nodes()[step.output];
+            let Extent::Fixed { height, width } = node.extent else { continue };
+            if !needed[step.output] || on_picture[step.output] {
+                continue;
+            }
+            let lanes = self.program.lanes[step.output];
+            let mut out = Window::zeros(node.channels, lanes, 0..height, 0..width);
+            if node.layer == Layer::Input {
+                let tensor = crate::reference::feed(&self.graph, node, feeds)?;
+                out.fill_from_planar(&tensor.values[..node.channels * height * width]);
+            } else {
+                let source = self.graph.nodes()[step.inputs[0]].extent.size(0, 0);
+                let find = |&value: &usize| windows[value].as_ref();
+                let work = steps::Work {
+                    graph: &self.graph,
+                    weights: &self.weights,
+                    step,
+                    inputs: step.inputs.iter().filter_map(find).collect(),
+                    residual: None,
+                    modulation: None,
+                    source,
+                    phase: 0,
+                    relit: None,
+                };
+                work.run(0..height, &mut out);
+            }
+            windows[step.output] = Some(out);
+        }
+        Ok(windows)
     }
 }
 
-fn paste(result: &mut [f32], picture: Picture<'_>, region: Region, values: &[f32]) {
-    let area = picture.height * picture.width;
-    let (rows, columns) = (region.rows.len(), region.columns.len());
-    for (row, from) in values.chunks_exact(columns).enumerate() {
-        let start = row / rows * area
-            + (region.rows.start + row % rows) * picture.width
-            + region.columns.start;
-        result[start..start + columns].copy_from_slice(from);
+impl Plan {
+    /// How many of each strip's columns the next one reads again.
+    fn again(&self) -> Vec<usize> {
+        let next = self.schedules.iter().skip(1).map(|(columns, schedule)| {
+            let read = self.input.map_or(columns.start, |input| schedule.columns[input].start);
+            columns.start - read
+        });
+        next.chain([0]).collect()
+    }
+}
+
+/// Strips of about `columns` columns.
+fn strips(
+    task: &Task<'_>,
+    width: usize,
+    columns: usize,
+    rows: usize,
+) -> Vec<(Range<usize>, Schedule)> {
+    let step = columns.next_multiple_of(EDGE).max(EDGE);
+    let mut cuts: Vec<usize> = (0..width).step_by(step).collect();
+    // What is mirrored at the right edge must lie in the last strip.
+    if cuts.len() > 1 && width - cuts[cuts.len() - 1] < EDGE {
+        cuts.pop();
+    }
+    let ends = cuts.iter().skip(1).copied().chain([width]);
+    let strip = |(start, end): (&usize, usize)| {
+        (*start..end, Schedule::new(task, *start..end, rows.max(1)))
+    };
+    cuts.iter().zip(ends).map(strip).collect()
+}
+
+/// The fewest strips, and the longest rounds, that stay inside the budget.
+fn fitting(task: &Task<'_>, width: usize) -> Vec<(Range<usize>, Schedule)> {
+    let mut parts = 1;
+    loop {
+        let columns = width.div_ceil(parts);
+        let long = (ROUND / columns).next_multiple_of(EDGE).min(task.height.next_multiple_of(EDGE));
+        for rows in [long, 64, 32, 16] {
+            let found = strips(task, width, columns, rows);
+            let bytes = found.iter().map(|(_, schedule)| schedule.bytes()).max().unwrap_or(0);
+            if bytes <= BUDGET || (rows == 16 && columns <= 512) {
+                return found;
+            }
+        }
+        parts += 1;
     }
 }

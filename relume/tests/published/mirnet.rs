@@ -1,7 +1,7 @@
 //! MIRNet against what the original modules computed.
 
 use relume::models::mirnet::{self, ENHANCED};
-use relume_nn::cpu::{Network, Picture};
+use relume_nn::cpu::{Cut, Network, Picture};
 use relume_nn::{Array, Feeds, Graph, Tensor, Weights};
 
 use crate::files::{beside, checkpoint, tensor};
@@ -46,7 +46,7 @@ fn the_released_size_computes_what_the_original_computes() {
         let truth = tensor(&numbers, &format!("output.{input}"));
         let [_, _, height, width] = image.shape;
         let picture = Picture { name: "image", height, width, values: &image.values };
-        let out = network.run_picture(picture, &Feeds::new(), ENHANCED, 64, &|_| Ok(())).unwrap();
+        let out = network.run_picture(picture, &Feeds::new(), ENHANCED, Cut::Of { columns: 64, rows: 64 }, &|_| Ok(())).unwrap();
         let worst = Tensor::new(truth.shape, out).max_difference(&truth);
         println!("mirnet {input}: off by {worst:.1e}");
         assert!(worst < 1e-5, "mirnet {input}: off by {worst}");

@@ -1,0 +1,317 @@
+//! When each step makes which rows: a strip of columns, from top to bottom.
+//!
+//! Output rows are asked for some at a time. Every step then makes the rows that are missing, and of
+//! every value only the rows are kept that will be read again. All of it follows from the graph and
+//! the picture's size, so the memory is known before anything runs. Winograd's tiles stand at rows
+//! and columns that follow from the graph alone, each phase such that a layer is never asked for
+//! more rows than the next one's kernel reaches: results do not depend on the cut.
+
+use std::ops::Range;
+
+use super::program::Program;
+use crate::graph::{Extent, Graph};
+use crate::region::{Span, reads};
+
+/// Side of Winograd's tiles.
+const TILE: usize = 4;
+/// A row far below the first, on every grid.
+const FAR: usize = 1 << 20;
+
+/// One step of one round.
+#[derive(Debug)]
+pub(super) struct Action {
+    pub(super) step: usize,
+    /// Rows to make.
+    pub(super) rows: Range<usize>,
+    /// Rows held afterwards, the made ones at the end.
+    pub(super) held: Range<usize>,
+    /// Which buffer they go to.
+    pub(super) buffer: usize,
+    /// Values that nobody reads any more.
+    pub(super) dead: Vec<usize>,
+}
+
+/// A strip of the picture, in rounds.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// Columns of each value.
+    pub(super) columns: Vec<Range<usize>>,
+    /// Where Winograd's tiles of each value begin, 0 to 3.
+    pub(super) phases: Vec<usize>,
+    /// The actions of each round, and the output rows it completes.
+    pub(super) rounds: Vec<(Vec<Action>, Range<usize>)>,
+    /// f32 in each buffer.
+    pub(super) buffers: Vec<usize>,
+}
+
+/// What is cut: an output of the program for a picture of some size.
+pub(super) struct Task<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) program: &'a Program,
+    pub(super) output: usize,
+    /// Whether each step is needed and not computed beforehand.
+    pub(super) active: &'a [bool],
+    /// Height and width that the network sees.
+    pub(super) padded: (usize, usize),
+    /// Height of the output.
+    pub(super) height: usize,
+}
+
+impl Schedule {
+    /// The strip `columns` of the output, `rows` rows a round.
+    pub(super) fn new(task: &Task<'_>, columns: Range<usize>, rows: usize) -> Self {
+        let phases = task.phases();
+        let columns = task.columns(&columns, &phases);
+        let mut cutter = Cutter::new(task, &phases, &columns);
+        let mut rounds = Vec::new();
+        let mut start = 0;
+        while start < task.height {
+            let end = task.height.min(start + rows);
+            rounds.push((cutter.round(end), start..end));
+            start = end;
+        }
+        let buffers = cutter.buffers;
+        Self { columns, phases, rounds, buffers }
+    }
+
+    /// Bytes of all buffers.
+    pub(super) fn bytes(&self) -> usize {
+        self.buffers.iter().map(|len| 4 * len).sum()
+    }
+
+}
+
+impl Task<'_> {
+    fn size(&self, value: usize) -> (usize, usize) {
+        let Extent::Picture { .. } = self.graph.nodes()[value].extent else { return (0, 0) };
+        self.graph.nodes()[value].extent.size(self.padded.0, self.padded.1)
+    }
+
+    fn spreads(&self, value: usize) -> bool {
+        matches!(self.graph.nodes()[value].extent, Extent::Picture { .. })
+    }
+
+    /// What the step reads of the value along an axis of `length` pixels to make `made`.
+    fn reads(&self, step: usize, value: usize, made: Span, length: usize) -> Span {
+        let step = &self.program.steps[step];
+        if step.inputs.contains(&value) {
+            reads(&self.graph.nodes()[step.node].layer, made, length)
+        } else {
+            made
+        }
+    }
+
+    /// The phase of each value: how far below a far row of the output it must be known.
+    fn phases(&self) -> Vec<usize> {
+        let mut ends = vec![0; self.graph.nodes().len()];
+        ends[self.output] = FAR;
+        for (index, step) in self.program.steps.iter().enumerate().rev() {
+            if !self.active[index] || ends[step.output] == 0 {
+                continue;
+            }
+            let end = ends[step.output];
+            for value in step.reads().filter(|&value| self.spreads(value)) {
+                let read = self.reads(index, value, Span::new(end - 1, end), 16 * FAR).end;
+                ends[value] = ends[value].max(read);
+            }
+        }
+        ends.into_iter().map(|end| end % TILE).collect()
+    }
+
+    /// Columns of every value, on the tiles' grid.
+    fn columns(&self, wanted: &Range<usize>, phases: &[usize]) -> Vec<Range<usize>> {
+        let mut columns: Vec<Range<usize>> = vec![0..0; self.graph.nodes().len()];
+        columns[self.output] = wanted.clone();
+        for (index, step) in self.program.steps.iter().enumerate().rev() {
+            if !self.active[index] || columns[step.output].is_empty() {
+                continue;
+            }
+            let made = step.output;
+            let width = self.size(made).1;
+            if step.is_tiled() && self.spreads(made) {
+                columns[made] = on_grid(&columns[made], phases[made], width);
+            }
+            let made = Span::new(columns[made].start, columns[made].end);
+            for value in step.reads() {
+                let read = if self.spreads(value) {
+                    self.reads(index, value, made, self.size(value).1)
+                } else {
+                    Span::new(0, 1)
+                };
+                let known = &mut columns[value];
+                *known = if known.start == known.end {
+                    read.start..read.end
+                } else {
+                    known.start.min(read.start)..known.end.max(read.end)
+                };
+            }
+        }
+        columns
+    }
+}
+
+/// `range` widened to lines at `phase + 4 k`, inside `0..length`.
+fn on_grid(range: &Range<usize>, phase: usize, length: usize) -> Range<usize> {
+    let start = if range.start < phase { 0 } else { range.start - (range.start - phase) % TILE };
+    start..end_on_grid(range.end, phase, length)
+}
+
+fn end_on_grid(end: usize, phase: usize, length: usize) -> usize {
+    let on_grid = if end <= phase { phase } else { (end - phase).next_multiple_of(TILE) + phase };
+    on_grid.min(length)
+}
+
+/// The state of a strip while it is cut.
+struct Cutter<'a> {
+    task: &'a Task<'a>,
+    phases: &'a [usize],
+    columns: &'a [Range<usize>],
+    /// Rows of each value made so far.
+    done: Vec<usize>,
+    /// Rows of each value that are kept, and their buffer.
+    held: Vec<Option<(Range<usize>, usize)>>,
+    buffers: Vec<usize>,
+    free: Vec<usize>,
+}
+
+impl<'a> Cutter<'a> {
+    fn new(task: &'a Task<'a>, phases: &'a [usize], columns: &'a [Range<usize>]) -> Self {
+        let count = columns.len();
+        let (done, held) = (vec![0; count], vec![None; count]);
+        Self { task, phases, columns, done, held, buffers: Vec::new(), free: Vec::new() }
+    }
+
+    /// The actions that complete the output down to row `end`.
+    fn round(&mut self, end: usize) -> Vec<Action> {
+        let made = self.made(end);
+        let steps = &self.task.program.steps;
+        // The step after which each value is not read any more in this round.
+        let mut last = vec![None; self.done.len()];
+        for (index, step) in steps.iter().enumerate().filter(|(index, _)| !made[*index].is_empty()) {
+            step.reads().for_each(|value| last[value] = Some(index));
+        }
+        let mut actions = Vec::new();
+        for (index, step) in steps.iter().enumerate() {
+            let rows = made[index].clone();
+            if rows.is_empty() {
+                continue;
+            }
+            let value = step.output;
+            self.done[value] = rows.end;
+            let kept = self.held[value].take();
+            let start = kept.as_ref().map_or(rows.start, |(kept, _)| self.needed_from(value, kept));
+            let held = start.min(rows.start)..rows.end;
+            let buffer = self.take(self.len(value, &held));
+            if let Some((_, old)) = kept {
+                self.free.push(old);
+            }
+            self.held[value] = Some((held.clone(), buffer));
+            let mut read: Vec<usize> = step.reads().filter(|&v| last[v] == Some(index)).collect();
+            read.dedup();
+            let dead: Vec<usize> = read.into_iter().filter(|&value| self.dies(value)).collect();
+            actions.push(Action { step: index, rows, held, buffer, dead });
+        }
+        actions
+    }
+
+    /// The rows that each step makes in this round.
+    fn made(&self, end: usize) -> Vec<Range<usize>> {
+        let task = self.task;
+        let steps = &task.program.steps;
+        let mut ends = vec![0; self.done.len()];
+        ends[task.output] = end;
+        let mut made = vec![0..0; steps.len()];
+        for (index, step) in steps.iter().enumerate().rev().filter(|(index, _)| task.active[*index]) {
+            let value = step.output;
+            if !task.spreads(value) {
+                let wanted = ends[value] > 0 && self.done[value] == 0;
+                made[index] = if wanted { 0..1 } else { 0..0 };
+            } else {
+                let length = task.size(value).0;
+                let mut end = ends[value].min(length);
+                if step.is_tiled() && end > self.done[value] {
+                    end = end_on_grid(end, self.phases[value], length);
+                }
+                made[index] = self.done[value]..end.max(self.done[value]);
+            }
+            if made[index].is_empty() {
+                continue;
+            }
+            let rows = Span::new(made[index].start, made[index].end);
+            for value in step.reads() {
+                let end = if task.spreads(value) {
+                    task.reads(index, value, rows, task.size(value).0).end
+                } else {
+                    1
+                };
+                ends[value] = ends[value].max(end);
+            }
+        }
+        made
+    }
+
+    /// The first row of a value, not before those held, that a step still reads.
+    fn needed_from(&self, value: usize, held: &Range<usize>) -> usize {
+        let task = self.task;
+        let readers = task.program.readers[value].iter().filter(|&&step| task.active[step]);
+        let first = readers.map(|&step| {
+            let output = task.program.steps[step].output;
+            let done = self.done[output];
+            let length = if task.spreads(output) { task.size(output).0 } else { 1 };
+            if done >= length {
+                return usize::MAX;
+            }
+            if !task.spreads(value) || !task.spreads(output) {
+                return 0;
+            }
+            task.reads(step, value, Span::new(done, done + 1), task.size(value).0).start
+        });
+        let first = first.min().unwrap_or(usize::MAX);
+        first.clamp(held.start, held.end)
+    }
+
+    /// Whether nobody will read what is held of a value; its buffer is then free.
+    fn dies(&mut self, value: usize) -> bool {
+        let Some((held, buffer)) = self.held[value].clone() else { return false };
+        let over = value != self.task.output && self.needed_from(value, &held) == held.end;
+        if over {
+            self.held[value] = None;
+            self.free.push(buffer);
+        }
+        over
+    }
+
+    fn len(&self, value: usize, rows: &Range<usize>) -> usize {
+        let lanes = self.task.program.lanes[value];
+        let channels = self.task.graph.nodes()[value].channels.next_multiple_of(lanes);
+        let columns = if self.task.spreads(value) { self.columns[value].len() } else { 1 };
+        channels * rows.len() * columns
+    }
+
+    /// A free buffer for `len` numbers: the smallest that suffices, else the largest, grown.
+    fn take(&mut self, len: usize) -> usize {
+        let sizes = &self.buffers;
+        let fits = self.free.iter().copied().filter(|&i| sizes[i] >= len).min_by_key(|&i| sizes[i]);
+        let found = fits.or_else(|| self.free.iter().copied().max_by_key(|&i| sizes[i]));
+        let Some(found) = found else {
+            self.buffers.push(len);
+            return self.buffers.len() - 1;
+        };
+        self.free.retain(|&i| i != found);
+        self.buffers[found] = self.buffers[found].max(len);
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_widened_to_the_grid() {
+        assert_eq!(on_grid(&(9..14), 1, 100), 9..17);
+        assert_eq!(on_grid(&(2..3), 3, 100), 0..3);
+        assert_eq!(on_grid(&(4..97), 3, 98), 3..98);
+        assert_eq!(end_on_grid(7, 3, 100), 7);
+    }
+}
