@@ -1,4 +1,4 @@
-//! Speed of the inference convolutions on one thread.
+//! Speed of the inference convolutions, on one thread unless RAYON_NUM_THREADS says more.
 //!
 //! `cargo run --release -p relume-kernels --example blocked_speed [portable|avx2|avx512]`
 
@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use relume_kernels::{
-    Activation, Blocked, Epilogue, Isa, Method, PackedConv, Padding, current_isa, force_isa,
+    Activation, BLOCK, Epilogue, Isa, Method, PackedConv, Request, Window, current_isa, force_isa,
 };
 
 /// Seconds of the fastest of many runs.
@@ -28,18 +28,26 @@ fn show(c_in: usize, c_out: usize, size: usize, kernel: usize, stride: usize, pa
     let fill = |len: usize| -> Vec<f32> { (0..len).map(|i| (i % 17) as f32 * 0.1 - 0.8).collect() };
     let area = kernel * kernel;
     let (weight, bias) = (fill(c_out * c_in * area), fill(c_out));
-    let x = Blocked::from_planar(&fill(c_in * size * size), c_in, size, size);
-    let mut out = Blocked::default();
-    let epilogue = Epilogue { activation: Activation::Relu, residual: None };
+    let x = Window::from_planar(&fill(c_in * size * size), BLOCK, (c_in, size, size));
+    let side = (size + 2 * padding - kernel) / stride + 1;
+    let mut out = Window::zeros(c_out, BLOCK, 0..side, 0..side);
+    let request = Request {
+        sources: &[&x],
+        bounds: (size, size),
+        padding,
+        rows: 0..side,
+        columns: 0..side,
+        phase: 0,
+        epilogue: Epilogue { activation: Activation::Relu, ..Epilogue::default() },
+    };
     for method in [Method::Direct, Method::Winograd] {
         if method == Method::Winograd && (kernel, stride) != (3, 1) {
             continue;
         }
         let window = (kernel, stride);
         let conv = PackedConv::with_method(method, (c_in, c_out), window, &weight, Some(&bias));
-        let run = || conv.run(&x, &mut out, Padding::all(padding), &epilogue);
-        let seconds = best_of(run);
-        let macs = (out.height() * out.width() * c_out * c_in * area) as f64;
+        let seconds = best_of(|| conv.run(&request, &mut out));
+        let macs = (side * side * c_out * c_in * area) as f64;
         println!(
             "{c_in:>3} -> {c_out:>3} @ {size:>3}  k{kernel} s{stride} p{padding}  {:8} {:8.3} ms \
              {:6.1} GMAC/s",
@@ -56,7 +64,7 @@ fn main() {
         Some("avx2") => force_isa(Some(Isa::Avx2)),
         _ => {}
     }
-    println!("{:?}, one thread", current_isa());
+    println!("{:?}", current_isa());
     for padding in [0, 1] {
         for (channels, size) in [(32, 128), (64, 64), (128, 32), (192, 16)] {
             show(channels, channels, size, 3, 1, padding);

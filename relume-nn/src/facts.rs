@@ -34,7 +34,7 @@ impl Facts {
         let (mut spread, mut fixed) = (0.0, 0.0);
         for (node, _) in graph.nodes().iter().zip(&needed).filter(|(_, needed)| **needed) {
             let Layer::Conv(conv) = &node.layer else { continue };
-            let taps = (conv.kernel * conv.kernel * conv.c_in / conv.groups * conv.c_out) as f64;
+            let taps = conv.macs() as f64;
             match node.extent {
                 Extent::Picture { down } => spread += taps / (down * down) as f64,
                 Extent::Fixed { height, width } => fixed += taps * (height * width) as f64,

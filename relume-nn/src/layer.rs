@@ -97,6 +97,11 @@ impl Conv {
         self.dilation * (self.kernel - 1) + 1
     }
 
+    /// Multiply-accumulates for each output pixel.
+    pub fn macs(&self) -> usize {
+        self.kernel * self.kernel * self.c_in / self.groups * self.c_out
+    }
+
     /// Output length for an input of `length` pixels.
     pub fn out_length(&self, length: usize) -> usize {
         (length + 2 * self.padding).saturating_sub(self.span()) / self.stride + 1

@@ -14,6 +14,11 @@ fn main() {
     feeds.insert("light".into(), Tensor::scalars(&[0.3]));
     feeds.insert("thumbnail".into(), Tensor::zeros([1, 3, 128, 128]));
     println!("memory {} MB", network.memory((h, w), card.output).unwrap() >> 20);
+    if a.len() == 4 {
+        let p = Picture { name: "image", height: h, width: w, values: &values };
+        network.time_steps(p, &feeds, card.output).unwrap();
+        for t in network.time_steps(p, &feeds, card.output).unwrap() { if t.seconds > 0.002 { println!("{:24} {:14} {:?} {:?} {:8.2} ms {:6.1} GMAC/s", t.name, t.kind, t.method, t.channels, t.seconds * 1e3, t.macs as f64 / t.seconds / 1e9); } }
+    }
     let tile = a.get(4).map_or(0, |t| t.parse().unwrap());
     let rows = a.get(6).map_or(64, |t| t.parse().unwrap());
     for _ in 0..a.get(5).map_or(3, |t| t.parse().unwrap()) {

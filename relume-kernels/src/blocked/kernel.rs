@@ -93,12 +93,38 @@ unsafe fn tile<L: Lanes, const P: usize, const V: usize>(t: &BlockTile) {
                 weights = weights.add(V * L::LANES);
             }
         }
+        // Nothing but stores here: a longer loop is not unrolled, and the sums leave the registers.
+        for (p, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                sum.store(t.out.add(place::<L>(v, t.block_stride) + p * BLOCK));
+            }
+        }
+        if !(t.slopes.is_null() && t.scale.is_null() && t.residual.is_null()) {
+            finish::<L, P, V>(t);
+        }
+    }
+}
+
+/// Where vector `v` of the output channels lies when blocks are `stride` apart.
+#[inline(always)]
+fn place<L: Lanes>(v: usize, stride: usize) -> usize {
+    let channel = v * L::LANES;
+    channel / BLOCK * stride + channel % BLOCK
+}
+
+/// Applies activation, affine step and residual to the sums just stored.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn finish<L: Lanes, const P: usize, const V: usize>(t: &BlockTile) {
+    // SAFETY: the caller vouches for every address the tile describes.
+    unsafe {
         for v in 0..V {
             let channel = v * L::LANES;
-            let shift = channel / BLOCK * t.block_stride + channel % BLOCK;
-            let beside = channel / BLOCK * t.residual_stride + channel % BLOCK;
-            for (p, sums) in sums.iter().enumerate() {
-                let mut sum = sums[v];
+            let to = t.out.add(place::<L>(v, t.block_stride));
+            for p in 0..P {
+                let mut sum = L::load(to.add(p * BLOCK));
                 if !t.slopes.is_null() {
                     sum = sum.slope(L::load(t.slopes.add(channel)));
                 }
@@ -107,9 +133,10 @@ unsafe fn tile<L: Lanes, const P: usize, const V: usize>(t: &BlockTile) {
                     sum = sum.multiply_add(L::load(by), L::load(add));
                 }
                 if !t.residual.is_null() {
-                    sum = sum.add(L::load(t.residual.add(beside + p * BLOCK)));
+                    let beside = t.residual.add(place::<L>(v, t.residual_stride));
+                    sum = sum.add(L::load(beside.add(p * BLOCK)));
                 }
-                sum.store(t.out.add(shift + p * BLOCK));
+                sum.store(to.add(p * BLOCK));
             }
         }
     }

@@ -56,7 +56,7 @@ impl<'a> Store<'a> {
         assert!(holds(out), "{out:?} lacks pixels of {request:?}");
         let residual = request.epilogue.residual;
         assert!(residual.is_none_or(holds), "the residual lacks pixels of {request:?}");
-        let (top, left) = (out.rows().start, out.columns().start);
+        let (top, left) = (out.base(), out.columns().start);
         let (row, block) = (out.row_stride(), out.group_stride());
         let data = out.data_mut();
         let (out, len) = (data.as_mut_ptr(), data.len());

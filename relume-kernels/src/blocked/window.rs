@@ -27,12 +27,15 @@ impl Buffer {
 
 /// The pixels `rows` × `columns` of a picture, laid out as `[group][row][column][lane]`, f32,
 /// starting on a 64-byte boundary: [`BLOCK`] lanes, or one (planes). Lanes beyond the last channel
-/// are zero.
+/// are zero. There may be room for more rows.
 #[derive(Clone, Default)]
 pub struct Window {
     channels: usize,
     lanes: usize,
     rows: Range<usize>,
+    /// The picture row that the memory of each group begins with, and rows that it has room for.
+    base: usize,
+    room: usize,
     columns: Range<usize>,
     data: Aligned,
 }
@@ -65,10 +68,38 @@ impl Window {
         rows: Range<usize>,
         columns: Range<usize>,
     ) -> Self {
+        let room = rows.len();
+        Self::with_room(buffer, (channels, lanes), rows, room, columns)
+    }
+
+    /// As [`reusing`](Self::reusing), with room for `room` rows: more can be [added](Self::extend).
+    ///
+    /// # Panics
+    /// If `lanes` is neither 1 nor [`BLOCK`], or the rows have no room.
+    #[must_use]
+    pub fn with_room(
+        buffer: Buffer,
+        (channels, lanes): (usize, usize),
+        rows: Range<usize>,
+        room: usize,
+        columns: Range<usize>,
+    ) -> Self {
         assert!(lanes == 1 || lanes == BLOCK, "{lanes} lanes");
+        assert!(rows.len() <= room, "{rows:?} in the room of {room}");
         let mut data = buffer.0;
-        data.resize(channels.div_ceil(lanes) * rows.len() * columns.len() * lanes);
-        Self { channels, lanes, rows, columns, data }
+        data.resize(channels.div_ceil(lanes) * room * columns.len() * lanes);
+        Self { channels, lanes, base: rows.start, room, rows, columns, data }
+    }
+
+    /// Forgets the rows before `rows` and adds those that are missing at its end; what they hold is
+    /// left over.
+    ///
+    /// # Panics
+    /// If there is no room, or rows in between would be missing.
+    pub fn extend(&mut self, rows: Range<usize>) {
+        assert!(self.rows.start <= rows.start && rows.start <= self.rows.end, "{rows:?}: {self:?}");
+        assert!(self.base + self.room >= rows.end, "no room for {rows:?} in {self:?}");
+        self.rows = rows;
     }
 
     /// A whole picture from planes `[channels, height, width]`.
@@ -95,6 +126,7 @@ impl Window {
         let plane = self.rows.len() * width;
         assert_eq!(planes.len(), self.channels * plane, "length of planes for {self:?}");
         let (channels, height) = (self.channels, self.rows.len());
+        assert_eq!(self.room, height, "rows of {self:?}");
         if !channels.is_multiple_of(lanes) {
             let last = channels / lanes * self.group_stride();
             self.data_mut()[last..].fill(0.0);
@@ -153,7 +185,7 @@ impl Window {
         self.columns.clone()
     }
 
-    /// All numbers, `[group][row][column][lane]`.
+    /// All numbers, `[group][row][column][lane]`, with the room for more rows.
     #[must_use]
     pub fn data(&self) -> &[f32] {
         self.data.as_slice()
@@ -170,9 +202,14 @@ impl Window {
         Buffer(self.data)
     }
 
+    /// The picture row that the memory of each group begins with.
+    pub(crate) fn base(&self) -> usize {
+        self.base
+    }
+
     /// Numbers between two groups.
     pub(crate) fn group_stride(&self) -> usize {
-        self.rows.len() * self.columns.len() * self.lanes
+        self.room * self.columns.len() * self.lanes
     }
 
     /// Numbers between two rows.
@@ -182,7 +219,7 @@ impl Window {
 
     /// Where pixel (y, x) of a group begins.
     pub(crate) fn place(&self, group: usize, y: usize, x: usize) -> usize {
-        let row = group * self.rows.len() + (y - self.rows.start);
+        let row = group * self.room + (y - self.base);
         (row * self.columns.len() + (x - self.columns.start)) * self.lanes
     }
 
@@ -215,11 +252,11 @@ impl Window {
 
     /// Every row of every group from picture row `first` on: group, picture row, `[column][lane]`.
     pub fn rows_from(&mut self, first: usize) -> Vec<(usize, usize, &mut [f32])> {
-        let (height, start) = (self.rows.len(), self.rows.start);
+        let (base, room, end) = (self.base, self.room, self.rows.end);
         let row = self.row_stride().max(1);
         let all = self.data.as_mut_slice().chunks_exact_mut(row).enumerate();
-        all.map(|(i, values)| (i / height, start + i % height, values))
-            .filter(|(_, y, _)| *y >= first)
+        all.map(|(i, values)| (i / room, base + i % room, values))
+            .filter(|(_, y, _)| (first..end).contains(y))
             .collect()
     }
 

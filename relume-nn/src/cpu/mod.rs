@@ -13,8 +13,9 @@ mod strip;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
-use relume_kernels::Window;
+use relume_kernels::{Method, PackedConv, Window};
 
 use crate::graph::{Extent, Graph, NodeId};
 use crate::layer::Layer;
@@ -23,7 +24,7 @@ use crate::weights::Weights;
 use crate::{Error, Result};
 use canvas::{Beside, Canvas, InPlace};
 pub use canvas::{Blend, PictureMut};
-use program::Program;
+use program::{Program, Step};
 use schedule::{Schedule, Task};
 use strip::Strip;
 
@@ -64,6 +65,23 @@ pub enum Cut {
 
 /// What is told of a run's progress, the share done; it may stop the run.
 pub type Report<'a> = &'a (dyn Fn(f32) -> Result<()> + Sync);
+
+/// Where the time of a run went: one step, with all that happens in its store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTime {
+    /// Name of the step's first node.
+    pub name: String,
+    /// Kind of its layer.
+    pub kind: &'static str,
+    /// How a convolution was computed.
+    pub method: Option<Method>,
+    /// Channels of input and output.
+    pub channels: (usize, usize),
+    /// Wall time.
+    pub seconds: f64,
+    /// Multiply-accumulates, counted product by product.
+    pub macs: u64,
+}
 
 /// A graph with its weights, ready to run.
 pub struct Network {
@@ -159,7 +177,8 @@ impl Network {
         }
         let again = plan.again().into_iter().max().unwrap_or(0);
         let mut canvas = InPlace::new(picture, self.graph.multiple(), again);
-        self.run(&plan, feeds, &mut canvas, size.0, report)
+        self.run(&plan, feeds, &mut canvas, size.0, report)?;
+        Ok(())
     }
 
     /// Bytes of feature maps that a run takes beside the picture and the packed weights.
@@ -175,6 +194,42 @@ impl Network {
         let again = plan.again().into_iter().max().unwrap_or(0);
         let strips = plan.schedules.iter().map(|(_, schedule)| schedule.bytes()).max();
         Ok(strips.unwrap_or(0) + 12 * again * size.0)
+    }
+
+    /// Runs the output `wanted` once and says where the time goes, in the order of computation.
+    ///
+    /// # Errors
+    /// As [`run_picture`](Self::run_picture).
+    pub fn time_steps(
+        &self,
+        picture: Picture<'_>,
+        feeds: &Feeds,
+        wanted: &str,
+    ) -> Result<Vec<StepTime>> {
+        let plan = self.plan(picture.name, (picture.height, picture.width), wanted, Cut::Fitting)?;
+        let channels = self.graph.nodes()[plan.output].channels;
+        let mut result = vec![0.0; channels * picture.height * picture.width];
+        let mut canvas = Beside { picture, result: &mut result, columns: 0..0 };
+        let times = self.run(&plan, feeds, &mut canvas, picture.height, &|_| Ok(()))?;
+        let timed = self.program.steps.iter().zip(times).filter(|(_, time)| !time.is_zero());
+        Ok(timed.map(|(step, time)| self.step_time(step, time, plan.padded)).collect())
+    }
+
+    fn step_time(&self, step: &Step, time: Duration, padded: (usize, usize)) -> StepTime {
+        let node = &self.graph.nodes()[step.node];
+        let mut macs = 0;
+        if let Layer::Conv(conv) = &node.layer {
+            let (height, width) = node.extent.size(padded.0, padded.1);
+            macs = conv.macs() * height * width;
+        }
+        StepTime {
+            name: node.name.clone(),
+            kind: node.layer.kind(),
+            method: step.packed.as_ref().map(PackedConv::method),
+            channels: (self.graph.channels_in(node), node.channels),
+            seconds: time.as_secs_f64(),
+            macs: macs as u64,
+        }
     }
 
     fn plan(
@@ -245,12 +300,13 @@ impl Network {
         canvas: &mut dyn Canvas,
         height: usize,
         report: Report<'_>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Duration>> {
         let fixed = self.fixed(feeds, &[NodeId(plan.output)])?;
         report(0.0)?;
         let again = plan.again();
         let all = (height * plan.schedules.len()) as f32;
         let mut finished = 0;
+        let mut times = vec![Duration::ZERO; self.program.steps.len()];
         for ((columns, schedule), again) in plan.schedules.iter().zip(again) {
             canvas.begin(columns.clone(), again);
             let mut strip = Strip::new(self, schedule, &fixed, plan.padded);
@@ -258,8 +314,9 @@ impl Network {
                 finished += rows;
                 report(finished as f32 / all)
             })?;
+            times.iter_mut().zip(&strip.times).for_each(|(all, time)| *all += *time);
         }
-        Ok(())
+        Ok(times)
     }
 
     /// Every needed value that does not depend on the picture.

@@ -17,6 +17,9 @@ const TILE: usize = 4;
 /// A row far below the first, on every grid.
 const FAR: usize = 1 << 20;
 
+/// The rows of a value that are kept, and their new buffer; nothing, if none are.
+pub(super) type Kept = Option<(Range<usize>, usize)>;
+
 /// One step of one round.
 #[derive(Debug)]
 pub(super) struct Action {
@@ -25,10 +28,11 @@ pub(super) struct Action {
     pub(super) rows: Range<usize>,
     /// Rows held afterwards, the made ones at the end.
     pub(super) held: Range<usize>,
-    /// Which buffer they go to.
+    /// Which buffer they go to, and rows it has room for; if it is the one they were in, they stay.
     pub(super) buffer: usize,
-    /// Values that nobody reads any more.
-    pub(super) dead: Vec<usize>,
+    pub(super) room: usize,
+    /// Values of which nothing, or little, is read again: the rows kept and where they go.
+    pub(super) spent: Vec<(usize, Kept)>,
 }
 
 /// A strip of the picture, in rounds.
@@ -161,6 +165,15 @@ fn end_on_grid(end: usize, phase: usize, length: usize) -> usize {
     on_grid.min(length)
 }
 
+/// Rows of a value in a buffer.
+#[derive(Debug, Clone)]
+struct Held {
+    rows: Range<usize>,
+    buffer: usize,
+    /// The row down to which the buffer has room.
+    room_end: usize,
+}
+
 /// The state of a strip while it is cut.
 struct Cutter<'a> {
     task: &'a Task<'a>,
@@ -168,8 +181,8 @@ struct Cutter<'a> {
     columns: &'a [Range<usize>],
     /// Rows of each value made so far.
     done: Vec<usize>,
-    /// Rows of each value that are kept, and their buffer.
-    held: Vec<Option<(Range<usize>, usize)>>,
+    /// What is held of each value.
+    held: Vec<Option<Held>>,
     buffers: Vec<usize>,
     free: Vec<usize>,
 }
@@ -198,20 +211,38 @@ impl<'a> Cutter<'a> {
             }
             let value = step.output;
             self.done[value] = rows.end;
-            let kept = self.held[value].take();
-            let start = kept.as_ref().map_or(rows.start, |(kept, _)| self.needed_from(value, kept));
-            let held = start.min(rows.start)..rows.end;
-            let buffer = self.take(self.len(value, &held));
-            if let Some((_, old)) = kept {
-                self.free.push(old);
-            }
-            self.held[value] = Some((held.clone(), buffer));
+            let (held, buffer, room) = self.hold(value, &rows);
             let mut read: Vec<usize> = step.reads().filter(|&v| last[v] == Some(index)).collect();
+            read.sort_unstable();
             read.dedup();
-            let dead: Vec<usize> = read.into_iter().filter(|&value| self.dies(value)).collect();
-            actions.push(Action { step: index, rows, held, buffer, dead });
+            let spent = read.into_iter().filter_map(|value| Some((value, self.spend(value)?)));
+            let spent = spent.collect();
+            actions.push(Action { step: index, rows, held, buffer, room, spent });
         }
         actions
+    }
+
+    /// Where the new rows of a value go: what is then held, its buffer and its room in rows.
+    fn hold(&mut self, value: usize, rows: &Range<usize>) -> (Range<usize>, usize, usize) {
+        let kept = self.held[value].take();
+        let start = kept.as_ref().map_or(rows.start, |kept| self.needed_from(value, &kept.rows));
+        let held = start.min(rows.start)..rows.end;
+        if let Some(kept) = &kept
+            && kept.room_end >= held.end
+        {
+            let (buffer, room) = (kept.buffer, 0);
+            self.held[value] = Some(Held { rows: held.clone(), ..kept.clone() });
+            return (held, buffer, room);
+        }
+        // Rows that many others wait for are not moved each time.
+        let waiting = rows.start - held.start;
+        let spare = if waiting > rows.len() { waiting } else { 0 };
+        let room = held.len() + spare;
+        let buffer = self.take(self.len(value, room));
+        self.free.extend(kept.map(|kept| kept.buffer));
+        let room_end = held.start + room;
+        self.held[value] = Some(Held { rows: held.clone(), buffer, room_end });
+        (held, buffer, room)
     }
 
     /// The rows that each step makes in this round.
@@ -270,30 +301,39 @@ impl<'a> Cutter<'a> {
         first.clamp(held.start, held.end)
     }
 
-    /// Whether nobody will read what is held of a value; its buffer is then free.
-    fn dies(&mut self, value: usize) -> bool {
-        let Some((held, buffer)) = self.held[value].clone() else { return false };
-        let over = value != self.task.output && self.needed_from(value, &held) == held.end;
-        if over {
-            self.held[value] = None;
-            self.free.push(buffer);
+    /// What remains of a value that is not read again in this round, if that is little: nothing, or
+    /// the rows kept and their new buffer.
+    fn spend(&mut self, value: usize) -> Option<Kept> {
+        if value == self.task.output {
+            return None;
         }
-        over
+        let held = self.held[value].clone()?;
+        let kept = self.needed_from(value, &held.rows)..held.rows.end;
+        if 2 * kept.len() > held.rows.len() {
+            return None;
+        }
+        let moved = (!kept.is_empty()).then(|| self.take(self.len(value, kept.len())));
+        self.free.push(held.buffer);
+        self.held[value] =
+            moved.map(|buffer| Held { rows: kept.clone(), buffer, room_end: kept.end });
+        Some(moved.map(|buffer| (kept, buffer)))
     }
 
-    fn len(&self, value: usize, rows: &Range<usize>) -> usize {
+    fn len(&self, value: usize, rows: usize) -> usize {
         let lanes = self.task.program.lanes[value];
         let channels = self.task.graph.nodes()[value].channels.next_multiple_of(lanes);
         let columns = if self.task.spreads(value) { self.columns[value].len() } else { 1 };
-        channels * rows.len() * columns
+        channels * rows * columns
     }
 
-    /// A free buffer for `len` numbers: the smallest that suffices, else the largest, grown.
+    /// A free buffer for `len` numbers: the smallest that suffices and is not far too large, else the
+    /// largest that is not far too small, grown, else a new one.
     fn take(&mut self, len: usize) -> usize {
         let sizes = &self.buffers;
-        let fits = self.free.iter().copied().filter(|&i| sizes[i] >= len).min_by_key(|&i| sizes[i]);
-        let found = fits.or_else(|| self.free.iter().copied().max_by_key(|&i| sizes[i]));
-        let Some(found) = found else {
+        let free = || self.free.iter().copied().filter(|&i| sizes[i] <= 2 * len);
+        let fits = free().filter(|&i| sizes[i] >= len).min_by_key(|&i| sizes[i]);
+        let grown = || free().filter(|&i| 2 * sizes[i] >= len).max_by_key(|&i| sizes[i]);
+        let Some(found) = fits.or_else(grown) else {
             self.buffers.push(len);
             return self.buffers.len() - 1;
         };

@@ -1,11 +1,12 @@
 //! Runs a schedule: one strip of the picture, from top to bottom.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use relume_kernels::{Buffer, Window};
 
 use super::canvas::Canvas;
-use super::schedule::{Action, Schedule};
+use super::schedule::{Action, Kept, Schedule};
 use super::steps::{Relit, Work};
 use super::{Network, Result};
 use crate::graph::Extent;
@@ -23,6 +24,8 @@ pub(super) struct Strip<'a> {
     windows: Vec<Held>,
     buffers: Vec<Option<Buffer>>,
     relit: BTreeMap<usize, Relit>,
+    /// Wall time of each step so far.
+    pub(super) times: Vec<Duration>,
 }
 
 impl<'a> Strip<'a> {
@@ -35,7 +38,9 @@ impl<'a> Strip<'a> {
     ) -> Self {
         let buffers = schedule.buffers.iter().map(|&len| Some(Buffer::of(len))).collect();
         let windows = (0..fixed.len()).map(|_| None).collect();
-        Self { network, schedule, fixed, padded, windows, buffers, relit: BTreeMap::new() }
+        let times = vec![Duration::ZERO; network.program.steps.len()];
+        let relit = BTreeMap::new();
+        Self { network, schedule, fixed, padded, windows, buffers, relit, times }
     }
 
     /// Runs all rounds; `done` hears of the output rows completed, and may stop the run.
@@ -49,7 +54,9 @@ impl<'a> Strip<'a> {
         for (actions, _) in &self.schedule.rounds {
             let mut finished = 0;
             for action in actions {
+                let clock = Instant::now();
                 let made = self.act(action, canvas);
+                self.times[action.step] += clock.elapsed();
                 if made == output {
                     let rows = action.rows.start..action.rows.end.min(height);
                     if let Some((window, _)) = &self.windows[output] {
@@ -57,8 +64,8 @@ impl<'a> Strip<'a> {
                     }
                     finished += rows.len();
                 }
-                for &dead in &action.dead {
-                    self.release(dead);
+                for (value, kept) in &action.spent {
+                    self.spend(*value, kept.clone());
                 }
             }
             done(finished)?;
@@ -66,10 +73,18 @@ impl<'a> Strip<'a> {
         Ok(())
     }
 
-    fn release(&mut self, value: usize) {
-        if let Some((window, buffer)) = self.windows[value].take() {
-            self.buffers[buffer] = Some(window.into_buffer());
+    /// Frees the buffer of a value and keeps some of its rows elsewhere.
+    fn spend(&mut self, value: usize, kept: Kept) {
+        let Some((window, buffer)) = self.windows[value].take() else { return };
+        if let Some((rows, to)) = kept {
+            let memory = self.buffers[to].take().unwrap_or_default();
+            let (channels, lanes) = (window.channels(), window.lanes());
+            let mut small =
+                Window::reusing(memory, channels, lanes, rows.clone(), window.columns());
+            small.copy_rows(&window, rows);
+            self.windows[value] = Some((small, to));
         }
+        self.buffers[buffer] = Some(window.into_buffer());
     }
 
     /// Makes the rows of one action; returns the value.
@@ -82,13 +97,23 @@ impl<'a> Strip<'a> {
             Extent::Picture { .. } => self.schedule.columns[value].clone(),
             Extent::Fixed { width, .. } => 0..width,
         };
-        let lanes = network.program.lanes[value];
-        let buffer = self.buffers[action.buffer].take().unwrap_or_default();
-        let mut out = Window::reusing(buffer, node.channels, lanes, action.held.clone(), columns);
-        if let Some((old, buffer)) = self.windows[value].take() {
-            out.copy_rows(&old, action.held.start..action.rows.start);
-            self.buffers[buffer] = Some(old.into_buffer());
-        }
+        let mut out = match self.windows[value].take() {
+            Some((mut window, buffer)) if buffer == action.buffer => {
+                window.extend(action.held.clone());
+                window
+            }
+            kept => {
+                let lanes = network.program.lanes[value];
+                let (layout, held) = ((node.channels, lanes), action.held.clone());
+                let buffer = self.buffers[action.buffer].take().unwrap_or_default();
+                let mut out = Window::with_room(buffer, layout, held, action.room, columns);
+                if let Some((old, buffer)) = kept {
+                    out.copy_rows(&old, action.held.start..action.rows.start);
+                    self.buffers[buffer] = Some(old.into_buffer());
+                }
+                out
+            }
+        };
         if graph.nodes()[step.node].layer == Layer::Input {
             canvas.read(action.rows.clone(), &mut out);
         } else {

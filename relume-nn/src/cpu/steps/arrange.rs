@@ -16,14 +16,48 @@ fn gather(from: &Window, c: usize, y: usize, columns: (usize, usize), to: &mut [
     to.iter_mut().step_by(lanes).zip(source).for_each(|(to, from)| *to = *from);
 }
 
+/// Neighbouring lanes of one group of an input, and the lane of the output they go to.
+struct Segment<'a> {
+    from: &'a Window,
+    group: usize,
+    lane: usize,
+    to: usize,
+    count: usize,
+}
+
+/// Where the lanes of one group of a concatenation come from.
+fn segments<'a>(inputs: &[&'a Window], lanes: usize, group: usize) -> Vec<Segment<'a>> {
+    let wanted = group * lanes..(group + 1) * lanes;
+    let mut segments = Vec::new();
+    let mut first = 0;
+    for &from in inputs {
+        let mut c = 0;
+        while c < from.channels() {
+            let (place, lane) = (first + c, c % from.lanes());
+            let left = (from.lanes() - lane).min(from.channels() - c);
+            let count = left.min(lanes - place % lanes);
+            if wanted.contains(&place) {
+                let (group, to) = (c / from.lanes(), place % lanes);
+                segments.push(Segment { from, group, lane, to, count });
+            }
+            c += count;
+        }
+        first += from.channels();
+    }
+    segments
+}
+
 /// Channels of all inputs, one after the other.
 pub(super) fn concat(work: &Work<'_>, rows: Range<usize>, out: &mut Window) {
-    let sources: Vec<(&Window, usize)> =
-        work.inputs.iter().flat_map(|window| (0..window.channels()).map(|c| (*window, c))).collect();
-    let (lanes, start) = (out.lanes(), out.columns().start);
+    let (lanes, columns) = (out.lanes(), out.columns());
+    let all: Vec<_> =
+        (0..out.groups()).map(|group| segments(&work.inputs, lanes, group)).collect();
     fill(out, rows.start, |group, y, to| {
-        for (lane, (window, c)) in sources[group * lanes..].iter().take(lanes).enumerate() {
-            gather(window, *c, y, (start, 1), &mut to[lane..], lanes);
+        for &Segment { from, group, lane, to: at, count } in &all[group] {
+            let source = from.part(group, y, columns.clone()).chunks_exact(from.lanes());
+            for (to, from) in to.chunks_exact_mut(lanes).zip(source) {
+                to[at..at + count].copy_from_slice(&from[lane..lane + count]);
+            }
         }
     });
 }
@@ -48,10 +82,8 @@ pub(super) fn shuffle(work: &Work<'_>, r: usize, rows: Range<usize>, out: &mut W
             shuffle_blocks(window, r, channels, (group, y), columns.clone(), to);
         } else {
             for lane in 0..lanes.min(channels - group * lanes) {
-                for (i, column) in columns.clone().enumerate() {
-                    let c = ((group * lanes + lane) * r + y % r) * r + column % r;
-                    to[i * lanes + lane] = window.at(c, y / r, column / r);
-                }
+                let first = ((group * lanes + lane) * r + y % r) * r;
+                shuffle_channel(window, r, (first, y / r), columns.clone(), &mut to[lane..], lanes);
             }
         }
         if let Some(residual) = work.residual {
@@ -59,6 +91,29 @@ pub(super) fn shuffle(work: &Work<'_>, r: usize, rows: Range<usize>, out: &mut W
             to.iter_mut().zip(&*residual).for_each(|(to, from)| *to += *from);
         }
     });
+}
+
+/// A row of one channel: every `r`-th pixel from each of the source channels from `first` on.
+fn shuffle_channel(
+    window: &Window,
+    r: usize,
+    (first, y): (usize, usize),
+    columns: Range<usize>,
+    to: &mut [f32],
+    lanes: usize,
+) {
+    for across in 0..r {
+        let skip = (across + r - columns.start % r) % r;
+        if skip < columns.len() {
+            let start = (columns.start + skip) / r;
+            let c = first + across;
+            let source = window.row(c / window.lanes(), y);
+            let source = &source[(start - window.columns().start) * window.lanes()..];
+            let source = source[c % window.lanes()..].iter().step_by(window.lanes());
+            let to = to[skip * lanes..].iter_mut().step_by(r * lanes);
+            to.zip(source).for_each(|(to, from)| *to = *from);
+        }
+    }
 }
 
 /// A row whose channels lie together in the source, subpixel after subpixel.
