@@ -10,17 +10,14 @@ use std::time::Instant;
 
 use relume_media::light::luma;
 use relume_media::{Image, Photo, Progress, Size, Srgb};
-use relume_nn::cpu::{Cut, Network, Picture};
+use relume_nn::cpu::{Cut, Network, PictureMut};
 use relume_nn::relight::Exposure;
-use relume_nn::{Facts, Feeds, Tensor, Weights};
+use relume_nn::{Feeds, Tensor, Weights};
 
 use crate::exposure::Thumbnail;
 use crate::models::lantern::{BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, THUMBNAIL, THUMBNAIL_SIDE};
 use crate::models::{self, ModelCard};
 use crate::{Diagnosis, Error, Result, Verdict, diagnose};
-
-/// Side in pixels of the square tiles that one thread works on.
-const TILE: usize = 512;
 
 /// In a picture that the diagnosis does not find dark, a lack of light (in stops) below the first
 /// is left alone; from the second on it is made up wholly, in between more and more.
@@ -159,11 +156,12 @@ impl Restorer {
     /// # Errors
     /// When the network does not run or the caller cancels.
     pub fn photo_with(&self, photo: Photo, progress: &Progress<'_>) -> Result<Restored> {
-        let (mut image, report) = self.image(&photo.image, progress)?;
-        if photo.grey {
-            make_grey(&mut image);
+        let mut photo = photo;
+        let report = self.in_place(&mut photo.image, progress)?;
+        if photo.grey && !report.left_alone {
+            make_grey(&mut photo.image);
         }
-        Ok(Restored { photo: photo.with_image(image), report })
+        Ok(Restored { photo, report })
     }
 
     /// Restores pixels.
@@ -175,6 +173,13 @@ impl Restorer {
         image: &Image<Srgb>,
         progress: &Progress<'_>,
     ) -> Result<(Image<Srgb>, RestoreReport)> {
+        let mut restored = image.clone();
+        let report = self.in_place(&mut restored, progress)?;
+        Ok((restored, report))
+    }
+
+    /// Restores pixels where they are; when that fails or the caller cancels, they are lost.
+    fn in_place(&self, image: &mut Image<Srgb>, progress: &Progress<'_>) -> Result<RestoreReport> {
         let diagnosis = diagnose(image);
         let thumbnail = Thumbnail::of(image);
         let mut feeds = Feeds::new();
@@ -186,20 +191,19 @@ impl Restorer {
         };
         if report.left_alone {
             progress.report(1.0)?;
-            return Ok((image.clone(), report));
+            return Ok(report);
         }
         feeds.insert(EXPOSURE.into(), Tensor::scalars(&[exposure.gain, exposure.white]));
-        let size = image.size();
-        let picture =
-            Picture { name: IMAGE, height: size.height, width: size.width, values: image.values() };
+        let Size { width, height } = image.size();
+        let blend = |before: &[f32], after: &mut [f32]| self.keep(before, exposure, after);
+        let values = image.values_mut();
+        let picture = PictureMut { name: IMAGE, height, width, values, blend: &blend };
         let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
-        let values = self.network.run_picture(picture, &feeds, self.card.output, Cut::Fitting, &tell)?;
-        let mut restored = Image::from_planar(size, values)?;
-        self.keep(image, exposure, &mut restored);
+        self.network.run_in_place(picture, &feeds, self.card.output, Cut::Fitting, &tell)?;
         if !self.surveys() {
-            report.brightness_wanted = Thumbnail::of(&restored).brightness(Exposure::NEUTRAL);
+            report.brightness_wanted = Thumbnail::of(image).brightness(Exposure::NEUTRAL);
         }
-        Ok((restored, report))
+        Ok(report)
     }
 
     /// Whether the network surveys a thumbnail and takes a wanted exposure.
@@ -282,17 +286,16 @@ impl Restorer {
     }
 
     /// Blends by strength, and adds back what lies outside the range the network works in.
-    fn keep(&self, before: &Image<Srgb>, exposure: Exposure, restored: &mut Image<Srgb>) {
+    fn keep(&self, before: &[f32], exposure: Exposure, restored: &mut [f32]) {
         let strength = self.strength;
-        let pairs = restored.values_mut().iter_mut().zip(before.values());
-        pairs.for_each(|(after, &before)| {
+        for (after, &before) in restored.iter_mut().zip(before) {
             let inside = before.clamp(0.0, 1.0);
             let mut value = after.clamp(0.0, 1.0);
             if strength < 1.0 {
                 value = strength * value + (1.0 - strength) * exposure.relight(inside);
             }
             *after = value + (before - inside);
-        });
+        }
     }
 
     /// Predicts time and memory for a picture of `size`, from a short run on this machine.
@@ -300,65 +303,44 @@ impl Restorer {
     /// # Errors
     /// When the network does not run.
     pub fn estimate(&self, size: Size) -> Result<Estimate> {
-        let facts = Facts::of(self.network.graph(), self.card.output)?;
-        let threads = rayon::current_num_threads();
-        // A full tile for each thread, so that caches and memory are as busy as in earnest.
-        let probe = Size::new(size.width.min(threads * TILE), size.height.min(TILE));
-        let seconds = self.time(probe)? * tiled_pixels(size, facts.halo) / threads_used(size)
-            * threads_used(probe)
-            / tiled_pixels(probe, facts.halo);
-        let files = SECONDS_PER_MEGAPIXEL * size.megapixels();
-        let tiles = threads_used(size) as usize;
-        // A statistic of the whole picture needs the whole picture at once.
-        let reach = if facts.barrier { usize::MAX } else { TILE + 2 * facts.halo };
-        let tile_bytes = 4 * reach.min(size.width) * reach.min(size.height) * TILE_VALUES;
-        Ok(Estimate {
-            seconds: seconds + files,
-            peak_bytes: (size.pixels() * BYTES_PER_PIXEL + tiles * tile_bytes) as u64,
-        })
+        let Size { width, height } = size;
+        // Large enough that edges hardly count, and that every core is busy.
+        let probe = Size::new(width.min(PROBE), height.min(PROBE));
+        let share = size.megapixels() / probe.megapixels();
+        let seconds = self.time(probe)? * share + SECONDS_PER_MEGAPIXEL * size.megapixels();
+        let maps = self.network.memory((height, width), self.card.output)?;
+        let peak_bytes = (size.pixels() * BYTES_PER_PIXEL + maps) as u64;
+        Ok(Estimate { seconds, peak_bytes })
     }
 
     /// Seconds that the network takes for a black picture of `size`, the better of two runs.
     fn time(&self, size: Size) -> Result<f64> {
-        let image = Image::<Srgb>::black(size);
+        let mut image = Image::<Srgb>::black(size);
         let mut feeds =
             if self.surveys() { self.survey(&Thumbnail::of(&image)) } else { Feeds::new() };
         feeds.insert(EXPOSURE.into(), Tensor::scalars(&[1.0, 1.0]));
         let Size { width, height } = size;
-        let picture = Picture { name: IMAGE, height, width, values: image.values() };
         let mut best = f64::INFINITY;
         for _ in 0..2 {
+            let values = image.values_mut();
+            let picture = PictureMut { name: IMAGE, height, width, values, blend: &|_, _| {} };
             let clock = Instant::now();
-            self.network.run_picture(picture, &feeds, self.card.output, Cut::Fitting, &|_| Ok(()))?;
+            let (output, cut) = (self.card.output, Cut::Fitting);
+            self.network.run_in_place(picture, &feeds, output, cut, &|_| Ok(()))?;
             best = best.min(clock.elapsed().as_secs_f64());
         }
         Ok(best)
     }
 }
 
+/// Side in pixels of the picture that an estimate is made from.
+const PROBE: usize = 640;
+
 /// Seconds to read, diagnose, shrink and write a megapixel, as measured on 24 megapixels of JPEG.
 const SECONDS_PER_MEGAPIXEL: f64 = 0.06;
 
-/// Bytes for every pixel of the photo: the picture and the result in floats, and file buffers.
-const BYTES_PER_PIXEL: usize = 12 + 12 + 8;
-
-/// Values alive for every pixel of a tile, at the busiest layer.
-const TILE_VALUES: usize = 60;
-
-/// Pixels computed for a picture of `size`; layers read, on average, half the halo beyond a tile.
-fn tiled_pixels(size: Size, halo: usize) -> f64 {
-    let axis = |length: usize| {
-        let tiles = length.div_ceil(TILE);
-        length + (tiles - 1) * halo
-    };
-    (axis(size.width) * axis(size.height)) as f64
-}
-
-/// Threads that have a tile to work on.
-fn threads_used(size: Size) -> f64 {
-    let tiles = size.width.div_ceil(TILE) * size.height.div_ceil(TILE);
-    rayon::current_num_threads().min(tiles) as f64
-}
+/// Bytes for every pixel of the photo: the picture in floats, and file buffers.
+const BYTES_PER_PIXEL: usize = 12 + 8;
 
 /// 0 where a lack of light may be taste, 1 where it is none; too much light is left alone.
 fn light_gate(stops: f32) -> f32 {
