@@ -49,6 +49,7 @@ enum Command {
     Train(commands::train::Args),
     Tune(commands::tune::Args),
     Models(commands::models::Args),
+    Bench(commands::bench::Args),
     Completions(commands::completions::Args),
 }
 
@@ -76,6 +77,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Code, Failure> {
     let quiet = cli.quiet;
+    let isa = relume_nn::cpu::isa_from_environment();
+    relume_nn::cpu::force_isa(isa.map_err(Failure::usage)?);
     match cli.command {
         Command::Restore(args) => commands::restore::run(&args, quiet),
         Command::Inspect(args) => commands::inspect::run(&args, quiet),
@@ -86,6 +89,7 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Train(args) => commands::train::run(&args, quiet),
         Command::Tune(args) => commands::tune::run(&args, quiet),
         Command::Models(args) => commands::models::run(&args, quiet),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     }
 }

@@ -44,6 +44,40 @@ pub fn force_isa(isa: Option<Isa>) {
     FORCED.store(isa.map_or(0, |isa| isa as u8 + 1), Ordering::Relaxed);
 }
 
+/// Environment variable that names the instruction set to use.
+const VARIABLE: &str = "RELUME_CPU";
+
+/// What `RELUME_CPU` asks for: `portable`, `avx2` or `avx512`; `None` when it is not set.
+///
+/// # Errors
+/// A sentence for people when it names no set, or one that this processor lacks.
+pub fn isa_from_environment() -> Result<Option<Isa>, String> {
+    let Ok(name) = std::env::var(VARIABLE) else { return Ok(None) };
+    let isa = match name.to_ascii_lowercase().as_str() {
+        "" => return Ok(None),
+        "portable" => Isa::Portable,
+        "avx2" => Isa::Avx2,
+        "avx512" => Isa::Avx512,
+        _ => return Err(format!("{VARIABLE}={name}: give portable, avx2 or avx512")),
+    };
+    if isa > best_isa() {
+        return Err(format!("{VARIABLE}={name}: this processor has {} at most", best_isa().name()));
+    }
+    Ok(Some(isa))
+}
+
+impl Isa {
+    /// Its name, as `RELUME_CPU` takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+}
+
 /// The instruction set that calls use now.
 #[must_use]
 pub fn current_isa() -> Isa {

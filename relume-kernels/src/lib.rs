@@ -17,11 +17,13 @@ mod conv;
 mod isa;
 mod lanes;
 mod micro;
+mod peak;
 mod pointwise;
 
 pub use blocked::{
     Activation, Affine, BLOCK, Buffer, Epilogue, Method, PackedConv, Request, Window,
 };
 pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
-pub use isa::{Isa, available, best_isa, current_isa, force_isa};
+pub use isa::{Isa, available, best_isa, current_isa, force_isa, isa_from_environment};
+pub use peak::peak_macs_per_second;
 pub use pointwise::{sigmoid, tanh};

@@ -1,6 +1,7 @@
 //! The library of relume: networks, weights, restorer, diagnosis, metrics.
 
 pub mod baselines;
+pub mod bench;
 pub mod diagnose;
 mod error;
 pub mod exposure;

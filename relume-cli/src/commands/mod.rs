@@ -1,5 +1,6 @@
 //! One file a verb: its arguments, and what it does.
 
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod dataset;
 pub(crate) mod degrade;
