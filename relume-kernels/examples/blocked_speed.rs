@@ -37,7 +37,7 @@ fn show(c_in: usize, c_out: usize, size: usize, kernel: usize, stride: usize, pa
         padding,
         rows: 0..side,
         columns: 0..side,
-        phase: 0,
+        phase: (0, 0),
         epilogue: Epilogue { activation: Activation::Relu, ..Epilogue::default() },
     };
     for method in [Method::Direct, Method::Winograd] {

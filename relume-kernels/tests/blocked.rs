@@ -40,7 +40,7 @@ struct Shape {
     padding: usize,
     rows: Range<usize>,
     columns: Range<usize>,
-    phase: usize,
+    phase: (usize, usize),
 }
 
 impl Shape {
@@ -55,7 +55,7 @@ impl Shape {
             c_out: 1 + random.below(70),
             rows: random.part(out(height)?),
             columns: random.part(out(width)?),
-            phase: random.below(4),
+            phase: (random.below(4), random.below(4)),
             ..Self { height, width, kernel, stride, padding, ..Self::default() }
         })
     }
@@ -74,7 +74,7 @@ impl Default for Shape {
             padding: 0,
             rows: 0..side,
             columns: 0..side,
-            phase: 0,
+            phase: (0, 0),
         }
     }
 }
@@ -293,7 +293,7 @@ fn the_same_bytes_however_the_output_is_cut_and_on_any_number_of_threads() {
             padding: 1,
             rows: 0..37,
             columns: 0..61,
-            phase,
+            phase: (phase, 3 - phase),
             ..Shape::default()
         };
         let mut v = Values::random(&whole, &mut random);
@@ -306,7 +306,8 @@ fn the_same_bytes_however_the_output_is_cut_and_on_any_number_of_threads() {
         for threads in [1, 2, 3, 7] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let Ok(pool) = pool else { panic!("no threads") };
-            let cut = Shape { rows: phase + 8..phase + 20, columns: phase + 16..61, ..whole.clone() };
+            let (rows, columns) = (phase + 8..phase + 20, 19 - phase..61);
+            let cut = Shape { rows, columns, ..whole.clone() };
             for s in [&whole, &cut] {
                 let out = pool.install(|| run(&conv, s, &v, 2, &[&x]));
                 for y in s.rows.clone() {

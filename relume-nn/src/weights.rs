@@ -91,6 +91,13 @@ impl Weights {
         self.arrays.insert(key.into(), array);
     }
 
+    /// Those parameters alone whose key `kept` says yes to.
+    #[must_use]
+    pub fn retaining(mut self, kept: impl Fn(&str) -> bool) -> Self {
+        self.arrays.retain(|key, _| kept(key));
+        self
+    }
+
     /// All parameters in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &Array)> {
         self.arrays.iter()

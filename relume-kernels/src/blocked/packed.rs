@@ -55,9 +55,9 @@ pub struct Request<'a> {
     pub rows: Range<usize>,
     /// Columns of the output to make.
     pub columns: Range<usize>,
-    /// Winograd's tiles begin at rows and columns `phase + 4 k`. Results of one phase are the same
-    /// bit for bit, however the output is split into requests along these lines.
-    pub phase: usize,
+    /// Winograd's tiles begin at rows `phase.0 + 4 k` and columns `phase.1 + 4 k`. Results of one
+    /// phase are the same bit for bit, however the output is split into requests along these lines.
+    pub phase: (usize, usize),
     /// What happens in the store.
     pub epilogue: Epilogue<'a>,
 }

@@ -84,11 +84,12 @@ struct Grid {
 
 impl Grid {
     fn of(request: &Request) -> Self {
-        let start = |first: usize| {
-            let phase = request.phase % WRITE;
+        let start = |first: usize, phase: usize| {
+            let phase = phase % WRITE;
             (first + WRITE - phase) / WRITE * WRITE + phase
         };
-        let (top, left) = (start(request.rows.start), start(request.columns.start));
+        let top = start(request.rows.start, request.phase.0);
+        let left = start(request.columns.start, request.phase.1);
         let across = (request.columns.end + WRITE - left).div_ceil(WRITE);
         let down = (request.rows.end + WRITE - top).div_ceil(WRITE);
         Self { top, left, across, count: across * down }

@@ -88,7 +88,7 @@ pub(super) fn convolve(
             padding: shape.padding,
             rows: rows.clone(),
             columns: columns.clone(),
-            phase: 0,
+            phase: (0, 0),
             epilogue: Epilogue::default(),
         };
         let store = Store::new(&padded_bias, None, None, &request, &mut sums);

@@ -11,7 +11,7 @@ mod schedule;
 mod steps;
 mod strip;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use schedule::{Schedule, Task};
 use strip::Strip;
 
 /// Bytes that the feature maps of a picture without barriers should have, at most.
-const BUDGET: usize = 72 << 20;
+const BUDGET: usize = 52 << 20;
 /// Columns that the edges of strips lie on multiples of: every network's grid.
 const EDGE: usize = 64;
 /// Pixels of a round, about: enough work for all cores.
@@ -115,6 +115,12 @@ impl Network {
     pub fn new(graph: Graph, weights: Weights) -> Result<Self> {
         weights.check(&graph)?;
         let program = Program::new(&graph, &weights);
+        // What is packed is not needed a second time.
+        let nodes = || graph.nodes().iter().filter(|node| !node.layer.parameters(1).is_empty());
+        let raw: HashSet<&str> =
+            nodes().filter(|node| !steps::is_packed(node)).map(|node| node.key.as_str()).collect();
+        let kept = |key: &str| key.rsplit_once('.').is_some_and(|(node, _)| raw.contains(node));
+        let weights = weights.retaining(kept);
         Ok(Self { graph, weights, program })
     }
 
@@ -349,7 +355,7 @@ impl Network {
                     residual: None,
                     modulation: None,
                     source,
-                    phase: 0,
+                    phase: (0, 0),
                     relit: None,
                 };
                 work.run(0..height, &mut out);

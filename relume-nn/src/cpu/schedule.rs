@@ -3,8 +3,7 @@
 //! Output rows are asked for some at a time. Every step then makes the rows that are missing, and of
 //! every value only the rows are kept that will be read again. All of it follows from the graph and
 //! the picture's size, so the memory is known before anything runs. Winograd's tiles stand at rows
-//! and columns that follow from the graph alone, each phase such that a layer is never asked for
-//! more rows than the next one's kernel reaches: results do not depend on the cut.
+//! and columns that follow from the graph alone, so results do not depend on the cut.
 
 use std::ops::Range;
 
@@ -40,8 +39,8 @@ pub(super) struct Action {
 pub(super) struct Schedule {
     /// Columns of each value.
     pub(super) columns: Vec<Range<usize>>,
-    /// Where Winograd's tiles of each value begin, 0 to 3.
-    pub(super) phases: Vec<usize>,
+    /// Where Winograd's tiles of each value begin, 0 to 3: rows, columns.
+    pub(super) phases: Vec<(usize, usize)>,
     /// The actions of each round, and the output rows it completes.
     pub(super) rounds: Vec<(Vec<Action>, Range<usize>)>,
     /// f32 in each buffer.
@@ -105,25 +104,28 @@ impl Task<'_> {
         }
     }
 
-    /// The phase of each value: how far below a far row of the output it must be known.
-    fn phases(&self) -> Vec<usize> {
-        let mut ends = vec![0; self.graph.nodes().len()];
-        ends[self.output] = FAR;
+    /// The phases of each value: how far below a far row of the output it must be known, and how
+    /// far left of a far column. A strip is then never asked for rows below, nor for columns to the
+    /// left, that the kernels do not reach.
+    fn phases(&self) -> Vec<(usize, usize)> {
+        let mut spans: Vec<Option<Span>> = vec![None; self.graph.nodes().len()];
+        spans[self.output] = Some(Span::new(FAR, FAR));
         for (index, step) in self.program.steps.iter().enumerate().rev() {
-            if !self.active[index] || ends[step.output] == 0 {
-                continue;
-            }
-            let end = ends[step.output];
+            let Some(made) = spans[step.output].filter(|_| self.active[index]) else { continue };
             for value in step.reads().filter(|&value| self.spreads(value)) {
-                let read = self.reads(index, value, Span::new(end - 1, end), 16 * FAR).end;
-                ends[value] = ends[value].max(read);
+                let end = self.reads(index, value, Span::new(made.end - 1, made.end), 16 * FAR).end;
+                let first = Span::new(made.start, made.start + 1);
+                let start = self.reads(index, value, first, 16 * FAR).start;
+                let known = spans[value].unwrap_or(Span::new(start, end));
+                spans[value] = Some(Span::new(known.start.min(start), known.end.max(end)));
             }
         }
-        ends.into_iter().map(|end| end % TILE).collect()
+        let phases = |span: Option<Span>| span.map_or((0, 0), |s| (s.end % TILE, s.start % TILE));
+        spans.into_iter().map(phases).collect()
     }
 
     /// Columns of every value, on the tiles' grid.
-    fn columns(&self, wanted: &Range<usize>, phases: &[usize]) -> Vec<Range<usize>> {
+    fn columns(&self, wanted: &Range<usize>, phases: &[(usize, usize)]) -> Vec<Range<usize>> {
         let mut columns: Vec<Range<usize>> = vec![0..0; self.graph.nodes().len()];
         columns[self.output] = wanted.clone();
         for (index, step) in self.program.steps.iter().enumerate().rev() {
@@ -133,7 +135,7 @@ impl Task<'_> {
             let made = step.output;
             let width = self.size(made).1;
             if step.is_tiled() && self.spreads(made) {
-                columns[made] = on_grid(&columns[made], phases[made], width);
+                columns[made] = on_grid(&columns[made], phases[made].1, width);
             }
             let made = Span::new(columns[made].start, columns[made].end);
             for value in step.reads() {
@@ -177,7 +179,7 @@ struct Held {
 /// The state of a strip while it is cut.
 struct Cutter<'a> {
     task: &'a Task<'a>,
-    phases: &'a [usize],
+    phases: &'a [(usize, usize)],
     columns: &'a [Range<usize>],
     /// Rows of each value made so far.
     done: Vec<usize>,
@@ -188,7 +190,11 @@ struct Cutter<'a> {
 }
 
 impl<'a> Cutter<'a> {
-    fn new(task: &'a Task<'a>, phases: &'a [usize], columns: &'a [Range<usize>]) -> Self {
+    fn new(
+        task: &'a Task<'a>,
+        phases: &'a [(usize, usize)],
+        columns: &'a [Range<usize>],
+    ) -> Self {
         let count = columns.len();
         let (done, held) = (vec![0; count], vec![None; count]);
         Self { task, phases, columns, done, held, buffers: Vec::new(), free: Vec::new() }
@@ -261,7 +267,7 @@ impl<'a> Cutter<'a> {
                 let length = task.size(value).0;
                 let mut end = ends[value].min(length);
                 if step.is_tiled() && end > self.done[value] {
-                    end = end_on_grid(end, self.phases[value], length);
+                    end = end_on_grid(end, self.phases[value].0, length);
                 }
                 made[index] = self.done[value]..end.max(self.done[value]);
             }

@@ -53,8 +53,8 @@ pub(super) struct Work<'a> {
     pub(super) modulation: Option<&'a Window>,
     /// Height and width of the first input's picture.
     pub(super) source: (usize, usize),
-    /// Where Winograd's tiles begin.
-    pub(super) phase: usize,
+    /// Where Winograd's tiles begin: rows, columns.
+    pub(super) phase: (usize, usize),
     /// The exposure step for this picture, where this is one.
     pub(super) relit: Option<&'a Relit>,
 }
