@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use crate::isa::current_isa;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::Isa;
+use crate::isa::current_isa;
 use crate::lanes::{Lanes, Plain};
 
 /// Rounds of one measurement.

@@ -206,8 +206,7 @@ fn run(conv: &PackedConv, s: &Shape, v: &Values, kind: usize, sources: &[&Window
     let mut used = Window::zeros(60, BLOCK, 0..9, 0..9);
     used.data_mut().fill(f32::NAN);
     let buffer = used.into_buffer();
-    let mut out =
-        Window::reusing(buffer, s.c_out, BLOCK, s.rows.clone(), s.columns.clone());
+    let mut out = Window::reusing(buffer, s.c_out, BLOCK, s.rows.clone(), s.columns.clone());
     conv.run(&request, &mut out);
     out
 }

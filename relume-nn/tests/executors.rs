@@ -252,7 +252,11 @@ fn cpu_computes_what_the_reference_computes_for_any_tile() {
         let network = Network::new(graph, weights).unwrap();
         for tile in [4, 8, 12, 64] {
             let picture = Picture { name: "x", height, width, values: &feeds["x"].values };
-            let out = network.run_picture(picture, &feeds, "y", Cut::Of { columns: tile, rows: tile }, &|_| Ok(())).unwrap();
+            let out = network
+                .run_picture(picture, &feeds, "y", Cut::Of { columns: tile, rows: tile }, &|_| {
+                    Ok(())
+                })
+                .unwrap();
             let worst = Tensor::new(truth.shape, out).max_difference(&truth);
             let largest = truth.values.iter().fold(1.0_f32, |most, v| most.max(v.abs()));
             assert!(worst < 1e-5 * largest, "{}, tile {tile}: off by {worst}", case.name);

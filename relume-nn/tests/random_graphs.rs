@@ -201,7 +201,8 @@ fn check(seed: u64, pools: &[rayon::ThreadPool]) -> f32 {
     let multiple = graph.multiple();
     let mut side = |most: usize| rng.random_range(1..=most).next_multiple_of(multiple);
     // One axis longer than a strip.
-    let (height, width) = if seed.is_multiple_of(2) { (side(70), side(8)) } else { (side(8), side(150)) };
+    let (height, width) =
+        if seed.is_multiple_of(2) { (side(70), side(8)) } else { (side(8), side(150)) };
     let x = Tensor::from_fn([1, 3, height, width], |_, _, _, _| rng.random_range(0.0..1.0));
     let scalars = Tensor::scalars(&[0.3, -0.2, 0.5, 0.9]);
     let feeds = Feeds::from([("x".into(), x), ("scalars".into(), scalars)]);

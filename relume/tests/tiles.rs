@@ -33,7 +33,15 @@ fn network() -> Network {
 
 fn run(network: &Network, values: &[f32], height: usize, width: usize, tile: usize) -> Vec<f32> {
     let picture = Picture { name: IMAGE, height, width, values };
-    network.run_picture(picture, &feeds(), RESTORED, Cut::Of { columns: tile, rows: tile }, &|_| Ok(())).unwrap()
+    network
+        .run_picture(
+            picture,
+            &feeds(),
+            RESTORED,
+            Cut::Of { columns: tile, rows: tile },
+            &|_| Ok(()),
+        )
+        .unwrap()
 }
 
 fn worst(a: &[f32], b: &[f32]) -> f32 {

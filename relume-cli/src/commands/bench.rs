@@ -56,7 +56,9 @@ struct Record<'a> {
 fn size(text: &str) -> Result<Size, String> {
     let parse = |(width, height): (&str, &str)| Some((width.parse().ok()?, height.parse().ok()?));
     match text.split_once('x').and_then(parse) {
-        Some((width, height)) if (1..=65_536).contains(&width) && (1..=65_536).contains(&height) => {
+        Some((width, height))
+            if (1..=65_536).contains(&width) && (1..=65_536).contains(&height) =>
+        {
             Ok(Size::new(width, height))
         }
         _ => Err("give width and height in pixels, like 1200x800".into()),
@@ -66,7 +68,8 @@ fn size(text: &str) -> Result<Size, String> {
 /// Times every network at every size.
 pub(crate) fn run(args: &Args) -> Result<Code, Failure> {
     let console = Console { json: args.json, quiet: false };
-    let names = if args.models.is_empty() { vec!["lantern-s".to_owned()] } else { args.models.clone() };
+    let names =
+        if args.models.is_empty() { vec!["lantern-s".to_owned()] } else { args.models.clone() };
     let cards: Vec<_> = names.iter().map(|name| models::find(name)).collect::<Result<_, _>>()?;
     let sizes = if args.size.is_empty() { vec![Size::new(4000, 3000)] } else { args.size.clone() };
     let peak = peak_macs_per_second() / 1e9;

@@ -37,7 +37,11 @@ struct Strip {
 }
 
 impl<'a> Direct<'a> {
-    pub(super) fn new(conv: &'a PackedConv, request: &'a Request<'a>, store: &'a Store<'a>) -> Self {
+    pub(super) fn new(
+        conv: &'a PackedConv,
+        request: &'a Request<'a>,
+        store: &'a Store<'a>,
+    ) -> Self {
         Self { conv, request, store, blocks: conv.c_in.div_ceil(BLOCK) }
     }
 
@@ -96,8 +100,8 @@ impl<'a> Direct<'a> {
         let inside = |start: usize, len: usize, all: Range<usize>| {
             start >= all.start && start + len + reach <= all.end
         };
-        let held = inside(y, rows.len(), window.rows())
-            && inside(x, columns.len(), window.columns());
+        let held =
+            inside(y, rows.len(), window.rows()) && inside(x, columns.len(), window.columns());
         held.then(|| (window, window.place(0, y, x)))
     }
 
@@ -146,7 +150,10 @@ impl<'a> Direct<'a> {
             }
             let from = begin + start * stride - padding;
             let last = from + (end - start - 1) * stride;
-            assert!(held.contains(&from) && held.contains(&last), "{window:?} lacks {from} or {last}");
+            assert!(
+                held.contains(&from) && held.contains(&last),
+                "{window:?} lacks {from} or {last}"
+            );
             let to = &mut to[start * BLOCK..end * BLOCK];
             copy_pixels(window, first, y, from, stride, to);
         }
@@ -180,8 +187,7 @@ impl<'a> Direct<'a> {
         assert!(farthest + columns.len() * BLOCK <= source.len());
         let blocks = group.width / BLOCK;
         let out = self.store.place(group.first, (y, columns.start), (1, columns.len()), blocks);
-        let (residual, _, residual_stride) =
-            self.store.residual(group.first, y, columns.start);
+        let (residual, _, residual_stride) = self.store.residual(group.first, y, columns.start);
         let then = self.store.then(group.first);
         let mut done = 0;
         for &pixels in conv.kernels.pixels {
@@ -211,7 +217,14 @@ impl<'a> Direct<'a> {
 }
 
 /// Copies every `stride`-th pixel of row `y` from column `from` on: the lanes from channel `first`.
-fn copy_pixels(window: &Window, first: usize, y: usize, from: usize, stride: usize, to: &mut [f32]) {
+fn copy_pixels(
+    window: &Window,
+    first: usize,
+    y: usize,
+    from: usize,
+    stride: usize,
+    to: &mut [f32],
+) {
     let skipped = from - window.columns().start;
     if window.lanes() == BLOCK {
         let source = &window.row(first / BLOCK, y)[skipped * BLOCK..];

@@ -88,14 +88,21 @@ impl<'a> Store<'a> {
         let row = (y - self.top) * self.row + (x - self.left) * BLOCK;
         assert!((x - self.left + columns) * BLOCK <= self.row);
         let at = channel / BLOCK * self.block + row;
-        assert!(at + (blocks - 1) * self.block + (rows - 1) * self.row + columns * BLOCK <= self.len);
+        assert!(
+            at + (blocks - 1) * self.block + (rows - 1) * self.row + columns * BLOCK <= self.len
+        );
         // SAFETY: inside the output as just checked.
         unsafe { self.out.add(at) }
     }
 
     /// The residual of pixel (y, x), its row and its block stride; null for none. It holds all
     /// pixels of the request.
-    pub(super) fn residual(&self, channel: usize, y: usize, x: usize) -> (*const f32, usize, usize) {
+    pub(super) fn residual(
+        &self,
+        channel: usize,
+        y: usize,
+        x: usize,
+    ) -> (*const f32, usize, usize) {
         self.residual.map_or((std::ptr::null(), 0, 0), |window| {
             let at = window.place(channel / BLOCK, y, x);
             (window.data()[at..].as_ptr(), window.row_stride(), window.group_stride())

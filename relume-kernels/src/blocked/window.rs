@@ -92,13 +92,22 @@ impl Window {
     }
 
     /// Forgets the rows before `rows` and adds those that are missing at its end; what they hold is
-    /// left over.
+    /// left over. Where there is no room below, what is kept moves up.
     ///
     /// # Panics
     /// If there is no room, or rows in between would be missing.
     pub fn extend(&mut self, rows: Range<usize>) {
         assert!(self.rows.start <= rows.start && rows.start <= self.rows.end, "{rows:?}: {self:?}");
-        assert!(self.base + self.room >= rows.end, "no room for {rows:?} in {self:?}");
+        assert!(rows.len() <= self.room, "no room for {rows:?} in {self:?}");
+        if rows.end > self.base + self.room {
+            let row = self.row_stride();
+            let kept = (rows.start - self.base) * row..(self.rows.end - self.base) * row;
+            let group = self.group_stride().max(1);
+            for values in self.data.as_mut_slice().chunks_exact_mut(group) {
+                values.copy_within(kept.clone(), 0);
+            }
+            self.base = rows.start;
+        }
         self.rows = rows;
     }
 

@@ -156,9 +156,10 @@ impl Winograd<'_> {
                     // The tile reads from one pixel (the padding) above and left of itself.
                     let corner = (y - self.request.padding, x - self.request.padding);
                     let (source, row) = match inside(window, corner) {
-                        Some((y, x)) => {
-                            (window.data()[window.place(group, y, x)..].as_ptr(), window.row_stride())
-                        }
+                        Some((y, x)) => (
+                            window.data()[window.place(group, y, x)..].as_ptr(),
+                            window.row_stride(),
+                        ),
                         None => {
                             copy.fill(window, group, corner, self.request.bounds);
                             (copy.0.as_ptr(), READ * BLOCK)
@@ -270,7 +271,13 @@ struct Patch([f32; POINTS * BLOCK]);
 
 impl Patch {
     /// Copies from `corner` (plus [`WRITE`]) on.
-    fn fill(&mut self, window: &Window, group: usize, corner: (usize, usize), bounds: (usize, usize)) {
+    fn fill(
+        &mut self,
+        window: &Window,
+        group: usize,
+        corner: (usize, usize),
+        bounds: (usize, usize),
+    ) {
         for (index, to) in self.0.chunks_exact_mut(BLOCK).enumerate() {
             let (y, x) = (corner.0 + index / READ, corner.1 + index % READ);
             let (y, x) = match (y.checked_sub(WRITE), x.checked_sub(WRITE)) {

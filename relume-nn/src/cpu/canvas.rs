@@ -81,9 +81,8 @@ impl<'a> InPlace<'a> {
         let (height, width) = (*height, *width);
         let channels = values.len() / (height * width);
         let bottom_rows = height.saturating_sub(multiple)..height;
-        let rows = |c: usize| {
-            &values[(c * height + bottom_rows.start) * width..(c + 1) * height * width]
-        };
+        let rows =
+            |c: usize| &values[(c * height + bottom_rows.start) * width..(c + 1) * height * width];
         let bottom = (0..channels).flat_map(|c| rows(c).iter().copied()).collect();
         let before = vec![0.0; channels * height * again];
         Self { picture, columns: 0..0, again: 0, kept: 0, before, bottom, bottom_rows }
@@ -117,7 +116,10 @@ impl Canvas for InPlace<'_> {
                 let line = channel * height + y;
                 // A strip reads no further left than what was kept.
                 let before = &self.before[line * pitch..][..self.kept];
-                return (before, &values[line * width + self.columns.start..][..width - self.columns.start]);
+                return (
+                    before,
+                    &values[line * width + self.columns.start..][..width - self.columns.start],
+                );
             }
             let row = mirror(y, height) - self.bottom_rows.start;
             (&[], &self.bottom[(channel * self.bottom_rows.len() + row) * width..][..width])

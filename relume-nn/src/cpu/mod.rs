@@ -31,8 +31,9 @@ use program::{Program, Step};
 use schedule::{Schedule, Task};
 use strip::Strip;
 
-/// Bytes that the feature maps of a picture without barriers should have, at most.
-const BUDGET: usize = 52 << 20;
+/// Bytes that the feature maps of a picture without barriers, and the columns kept between strips,
+/// should have at most.
+const BUDGET: usize = 70 << 20;
 /// Columns that the edges of strips lie on multiples of: every network's grid.
 const EDGE: usize = 64;
 /// Pixels of a round, about: enough work for all cores.
@@ -103,7 +104,7 @@ impl std::fmt::Debug for Network {
 struct Plan {
     output: usize,
     padded: (usize, usize),
-    schedules: Vec<(Range<usize>, Schedule)>,
+    schedules: Strips,
     input: Option<usize>,
 }
 
@@ -195,14 +196,14 @@ impl Network {
     /// # Errors
     /// [`Error::Run`] as [`run_picture`](Self::run_picture).
     pub fn memory(&self, size: (usize, usize), wanted: &str) -> Result<usize> {
-        let input = self.graph.nodes().iter().find(|node| {
-            node.layer == Layer::Input && node.extent == Extent::PICTURE
-        });
+        let input = self
+            .graph
+            .nodes()
+            .iter()
+            .find(|node| node.layer == Layer::Input && node.extent == Extent::PICTURE);
         let input = input.map_or("", |node| node.name.as_str());
         let plan = self.plan(input, size, wanted, Cut::Fitting)?;
-        let again = plan.again().into_iter().max().unwrap_or(0);
-        let strips = plan.schedules.iter().map(|(_, schedule)| schedule.bytes()).max();
-        Ok(strips.unwrap_or(0) + 12 * again * size.0)
+        Ok(plan.bytes(size.0))
     }
 
     /// Runs the output `wanted` once and says where the time goes, in the order of computation.
@@ -215,7 +216,8 @@ impl Network {
         feeds: &Feeds,
         wanted: &str,
     ) -> Result<Vec<StepTime>> {
-        let plan = self.plan(picture.name, (picture.height, picture.width), wanted, Cut::Fitting)?;
+        let plan =
+            self.plan(picture.name, (picture.height, picture.width), wanted, Cut::Fitting)?;
         let channels = self.graph.nodes()[plan.output].channels;
         let mut result = vec![0.0; channels * picture.height * picture.width];
         let mut canvas = Beside { picture, result: &mut result, columns: 0..0 };
@@ -285,7 +287,7 @@ impl Network {
         } else {
             match cut {
                 Cut::Of { columns, rows } => strips(&task, width, columns, rows),
-                Cut::Fitting => fitting(&task, width),
+                Cut::Fitting => fitting(&task, width, input),
             }
         };
         Ok(Plan { output: output.0, padded, schedules, input })
@@ -369,21 +371,32 @@ impl Network {
 impl Plan {
     /// How many of each strip's columns the next one reads again.
     fn again(&self) -> Vec<usize> {
-        let next = self.schedules.iter().skip(1).map(|(columns, schedule)| {
-            let read = self.input.map_or(columns.start, |input| schedule.columns[input].start);
-            columns.start - read
-        });
-        next.chain([0]).collect()
+        again(&self.schedules, self.input)
+    }
+
+    /// Bytes of all feature maps, and of the columns kept between strips.
+    fn bytes(&self, height: usize) -> usize {
+        bytes(&self.schedules, self.input, height)
     }
 }
 
+type Strips = Vec<(Range<usize>, Schedule)>;
+
+fn again(strips: &Strips, input: Option<usize>) -> Vec<usize> {
+    let next = strips.iter().skip(1).map(|(columns, schedule)| {
+        columns.start - input.map_or(columns.start, |input| schedule.columns[input].start)
+    });
+    next.chain([0]).collect()
+}
+
+fn bytes(strips: &Strips, input: Option<usize>, height: usize) -> usize {
+    let maps = strips.iter().map(|(_, schedule)| schedule.bytes()).max().unwrap_or(0);
+    let columns = again(strips, input).into_iter().max().unwrap_or(0);
+    maps + 3 * 4 * columns * height
+}
+
 /// Strips of about `columns` columns.
-fn strips(
-    task: &Task<'_>,
-    width: usize,
-    columns: usize,
-    rows: usize,
-) -> Vec<(Range<usize>, Schedule)> {
+fn strips(task: &Task<'_>, width: usize, columns: usize, rows: usize) -> Strips {
     let step = columns.next_multiple_of(EDGE).max(EDGE);
     let mut cuts: Vec<usize> = (0..width).step_by(step).collect();
     // What is mirrored at the right edge must lie in the last strip.
@@ -398,15 +411,14 @@ fn strips(
 }
 
 /// The fewest strips, and the longest rounds, that stay inside the budget.
-fn fitting(task: &Task<'_>, width: usize) -> Vec<(Range<usize>, Schedule)> {
+fn fitting(task: &Task<'_>, width: usize, input: Option<usize>) -> Strips {
     let mut parts = 1;
     loop {
         let columns = width.div_ceil(parts);
         let long = (ROUND / columns).next_multiple_of(EDGE).min(task.height.next_multiple_of(EDGE));
         for rows in [long, 64, 32, 16] {
             let found = strips(task, width, columns, rows);
-            let bytes = found.iter().map(|(_, schedule)| schedule.bytes()).max().unwrap_or(0);
-            if bytes <= BUDGET || (rows == 16 && columns <= 512) {
+            if bytes(&found, input, task.height) <= BUDGET || (rows == 16 && columns <= 512) {
                 return found;
             }
         }

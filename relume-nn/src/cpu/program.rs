@@ -208,7 +208,8 @@ impl<'a> Fusion<'a> {
         let other = sum.inputs.iter().map(|id| id.0).find(|&id| id != step.output);
         if let (Layer::Add, Some(other)) = (&sum.layer, other)
             && other < step.node
-            && self.lanes(other, false) == self.lanes(step.node, steps::is_packed(self.node(step.node)))
+            && self.lanes(other, false)
+                == self.lanes(step.node, steps::is_packed(self.node(step.node)))
         {
             step.residual = Some(other);
             self.absorb(step, reader);

@@ -13,6 +13,8 @@ use crate::region::{Span, reads};
 
 /// Side of Winograd's tiles.
 const TILE: usize = 4;
+/// A value that waits gets room for one row more for so many that are held.
+const SPARE: usize = 3;
 /// A row far below the first, on every grid.
 const FAR: usize = 1 << 20;
 
@@ -27,7 +29,8 @@ pub(super) struct Action {
     pub(super) rows: Range<usize>,
     /// Rows held afterwards, the made ones at the end.
     pub(super) held: Range<usize>,
-    /// Which buffer they go to, and rows it has room for; if it is the one they were in, they stay.
+    /// Which buffer they go to, and rows it has room for; if it is the one they were in, they stay in
+    /// it, and move up where there is no room below.
     pub(super) buffer: usize,
     pub(super) room: usize,
     /// Values of which nothing, or little, is read again: the rows kept and where they go.
@@ -41,8 +44,8 @@ pub(super) struct Schedule {
     pub(super) columns: Vec<Range<usize>>,
     /// Where Winograd's tiles of each value begin, 0 to 3: rows, columns.
     pub(super) phases: Vec<(usize, usize)>,
-    /// The actions of each round, and the output rows it completes.
-    pub(super) rounds: Vec<(Vec<Action>, Range<usize>)>,
+    /// The actions of each round.
+    pub(super) rounds: Vec<Vec<Action>>,
     /// f32 in each buffer.
     pub(super) buffers: Vec<usize>,
 }
@@ -65,14 +68,11 @@ impl Schedule {
     pub(super) fn new(task: &Task<'_>, columns: Range<usize>, rows: usize) -> Self {
         let phases = task.phases();
         let columns = task.columns(&columns, &phases);
-        let mut cutter = Cutter::new(task, &phases, &columns);
-        let mut rounds = Vec::new();
-        let mut start = 0;
-        while start < task.height {
-            let end = task.height.min(start + rows);
-            rounds.push((cutter.round(end), start..end));
-            start = end;
-        }
+        // Once to see how many rows of each value wait at most, once with room for them.
+        let mut cutter = Cutter::new(task, &phases, &columns, vec![0; columns.len()]);
+        cutter.rounds(rows);
+        let mut cutter = Cutter::new(task, &phases, &columns, cutter.longest);
+        let rounds = cutter.rounds(rows);
         let buffers = cutter.buffers;
         Self { columns, phases, rounds, buffers }
     }
@@ -81,7 +81,6 @@ impl Schedule {
     pub(super) fn bytes(&self) -> usize {
         self.buffers.iter().map(|len| 4 * len).sum()
     }
-
 }
 
 impl Task<'_> {
@@ -172,8 +171,8 @@ fn end_on_grid(end: usize, phase: usize, length: usize) -> usize {
 struct Held {
     rows: Range<usize>,
     buffer: usize,
-    /// The row down to which the buffer has room.
-    room_end: usize,
+    /// Rows that the buffer has room for.
+    room: usize,
 }
 
 /// The state of a strip while it is cut.
@@ -187,6 +186,9 @@ struct Cutter<'a> {
     held: Vec<Option<Held>>,
     buffers: Vec<usize>,
     free: Vec<usize>,
+    /// Most rows held of each value that waits for others from round to round, as the last cut saw.
+    room: Vec<usize>,
+    longest: Vec<usize>,
 }
 
 impl<'a> Cutter<'a> {
@@ -194,10 +196,18 @@ impl<'a> Cutter<'a> {
         task: &'a Task<'a>,
         phases: &'a [(usize, usize)],
         columns: &'a [Range<usize>],
+        room: Vec<usize>,
     ) -> Self {
         let count = columns.len();
-        let (done, held) = (vec![0; count], vec![None; count]);
-        Self { task, phases, columns, done, held, buffers: Vec::new(), free: Vec::new() }
+        let (done, held, longest) = (vec![0; count], vec![None; count], vec![0; count]);
+        let (buffers, free) = (Vec::new(), Vec::new());
+        Self { task, phases, columns, done, held, buffers, free, room, longest }
+    }
+
+    /// All rounds, `rows` output rows each.
+    fn rounds(&mut self, rows: usize) -> Vec<Vec<Action>> {
+        let ends = (rows..self.task.height + rows).step_by(rows);
+        ends.map(|end| self.round(end.min(self.task.height))).collect()
     }
 
     /// The actions that complete the output down to row `end`.
@@ -206,7 +216,8 @@ impl<'a> Cutter<'a> {
         let steps = &self.task.program.steps;
         // The step after which each value is not read any more in this round.
         let mut last = vec![None; self.done.len()];
-        for (index, step) in steps.iter().enumerate().filter(|(index, _)| !made[*index].is_empty()) {
+        for (index, step) in steps.iter().enumerate().filter(|(index, _)| !made[*index].is_empty())
+        {
             step.reads().for_each(|value| last[value] = Some(index));
         }
         let mut actions = Vec::new();
@@ -234,20 +245,18 @@ impl<'a> Cutter<'a> {
         let start = kept.as_ref().map_or(rows.start, |kept| self.needed_from(value, &kept.rows));
         let held = start.min(rows.start)..rows.end;
         if let Some(kept) = &kept
-            && kept.room_end >= held.end
+            && kept.room >= held.len()
         {
-            let (buffer, room) = (kept.buffer, 0);
-            self.held[value] = Some(Held { rows: held.clone(), ..kept.clone() });
-            return (held, buffer, room);
+            let kept = Held { rows: held.clone(), ..kept.clone() };
+            let place = (held, kept.buffer, kept.room);
+            self.held[value] = Some(kept);
+            return place;
         }
-        // Rows that many others wait for are not moved each time.
-        let waiting = rows.start - held.start;
-        let spare = if waiting > rows.len() { waiting } else { 0 };
-        let room = held.len() + spare;
+        // Rows that wait are not moved each time.
+        let room = held.len().max(self.room[value] + self.room[value] / SPARE);
         let buffer = self.take(self.len(value, room));
         self.free.extend(kept.map(|kept| kept.buffer));
-        let room_end = held.start + room;
-        self.held[value] = Some(Held { rows: held.clone(), buffer, room_end });
+        self.held[value] = Some(Held { rows: held.clone(), buffer, room });
         (held, buffer, room)
     }
 
@@ -258,7 +267,8 @@ impl<'a> Cutter<'a> {
         let mut ends = vec![0; self.done.len()];
         ends[task.output] = end;
         let mut made = vec![0..0; steps.len()];
-        for (index, step) in steps.iter().enumerate().rev().filter(|(index, _)| task.active[*index]) {
+        for (index, step) in steps.iter().enumerate().rev().filter(|(index, _)| task.active[*index])
+        {
             let value = step.output;
             if !task.spreads(value) {
                 let wanted = ends[value] > 0 && self.done[value] == 0;
@@ -316,12 +326,13 @@ impl<'a> Cutter<'a> {
         let held = self.held[value].clone()?;
         let kept = self.needed_from(value, &held.rows)..held.rows.end;
         if 2 * kept.len() > held.rows.len() {
+            self.longest[value] = self.longest[value].max(held.rows.len());
             return None;
         }
         let moved = (!kept.is_empty()).then(|| self.take(self.len(value, kept.len())));
         self.free.push(held.buffer);
         self.held[value] =
-            moved.map(|buffer| Held { rows: kept.clone(), buffer, room_end: kept.end });
+            moved.map(|buffer| Held { rows: kept.clone(), buffer, room: kept.len() });
         Some(moved.map(|buffer| (kept, buffer)))
     }
 

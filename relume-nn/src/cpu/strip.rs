@@ -51,7 +51,7 @@ impl<'a> Strip<'a> {
         height: usize,
         done: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<()> {
-        for (actions, _) in &self.schedule.rounds {
+        for actions in &self.schedule.rounds {
             let mut finished = 0;
             for action in actions {
                 let clock = Instant::now();

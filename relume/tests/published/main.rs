@@ -19,7 +19,9 @@ fn both(graph: &Graph, weights: &Weights, image: &Tensor, output: &str) -> Tenso
     if n == 1 {
         let network = Network::new(graph.clone(), weights.clone()).unwrap();
         let picture = Picture { name: "image", height, width, values: &image.values };
-        let fast = network.run_picture(picture, &feeds, output, Cut::Of { columns: 64, rows: 64 }, &|_| Ok(())).unwrap();
+        let fast = network
+            .run_picture(picture, &feeds, output, Cut::Of { columns: 64, rows: 64 }, &|_| Ok(()))
+            .unwrap();
         let worst = Tensor::new(truth.shape, fast).max_difference(&truth);
         let largest = truth.values.iter().fold(1.0_f32, |most, v| most.max(v.abs()));
         assert!(worst < 1e-5 * largest, "{}: the fast executor is off by {worst}", graph.name());

@@ -46,7 +46,15 @@ fn the_released_size_computes_what_the_original_computes() {
         let truth = tensor(&numbers, &format!("output.{input}"));
         let [_, _, height, width] = image.shape;
         let picture = Picture { name: "image", height, width, values: &image.values };
-        let out = network.run_picture(picture, &Feeds::new(), ENHANCED, Cut::Of { columns: 64, rows: 64 }, &|_| Ok(())).unwrap();
+        let out = network
+            .run_picture(
+                picture,
+                &Feeds::new(),
+                ENHANCED,
+                Cut::Of { columns: 64, rows: 64 },
+                &|_| Ok(()),
+            )
+            .unwrap();
         let worst = Tensor::new(truth.shape, out).max_difference(&truth);
         println!("mirnet {input}: off by {worst:.1e}");
         assert!(worst < 1e-5, "mirnet {input}: off by {worst}");

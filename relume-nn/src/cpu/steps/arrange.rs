@@ -8,7 +8,14 @@ use super::Work;
 use super::rows::{fill, row};
 
 /// Copies one channel's row, `step` columns apart from `start` on, to every lane `lane` of `to`.
-fn gather(from: &Window, c: usize, y: usize, columns: (usize, usize), to: &mut [f32], lanes: usize) {
+fn gather(
+    from: &Window,
+    c: usize,
+    y: usize,
+    columns: (usize, usize),
+    to: &mut [f32],
+    lanes: usize,
+) {
     let (start, step) = columns;
     let source = from.row(c / from.lanes(), y);
     let first = (start - from.columns().start) * from.lanes() + c % from.lanes();
@@ -50,8 +57,7 @@ fn segments<'a>(inputs: &[&'a Window], lanes: usize, group: usize) -> Vec<Segmen
 /// Channels of all inputs, one after the other.
 pub(super) fn concat(work: &Work<'_>, rows: Range<usize>, out: &mut Window) {
     let (lanes, columns) = (out.lanes(), out.columns());
-    let all: Vec<_> =
-        (0..out.groups()).map(|group| segments(&work.inputs, lanes, group)).collect();
+    let all: Vec<_> = (0..out.groups()).map(|group| segments(&work.inputs, lanes, group)).collect();
     fill(out, rows.start, |group, y, to| {
         for &Segment { from, group, lane, to: at, count } in &all[group] {
             let source = from.part(group, y, columns.clone()).chunks_exact(from.lanes());

@@ -65,7 +65,9 @@ fn depthwise(work: &Work<'_>, conv: &Conv, rows: Range<usize>, out: &mut Window)
         to.chunks_exact_mut(lanes).for_each(|pixel| pixel.copy_from_slice(&start));
         for tap in 0..taps {
             let down = y * conv.stride + tap / conv.kernel * conv.dilation;
-            let Some(from) = down.checked_sub(conv.padding).filter(|y| *y < height) else { continue };
+            let Some(from) = down.checked_sub(conv.padding).filter(|y| *y < height) else {
+                continue;
+            };
             let mut by = vec![0.0; lanes];
             (0..used).for_each(|lane| by[lane] = weight[channel(lane) * taps + tap]);
             let held = x.columns();

@@ -32,7 +32,14 @@ pub(super) fn pack(node: &Node, weights: &Weights, factor: Option<usize>) -> Opt
     let bias = conv.bias.then(|| parameter(weights, node, "bias"));
     let weight = parameter(weights, node, "weight");
     let Some(r) = factor else {
-        return Some(PackedConv::new(conv.c_in, conv.c_out, conv.kernel, conv.stride, weight, bias));
+        return Some(PackedConv::new(
+            conv.c_in,
+            conv.c_out,
+            conv.kernel,
+            conv.stride,
+            weight,
+            bias,
+        ));
     };
     let (channels, each) = (conv.c_out / (r * r), conv.c_in * conv.kernel * conv.kernel);
     let order = (0..conv.c_out).map(|to| to % channels * r * r + to / channels);

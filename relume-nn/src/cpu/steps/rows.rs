@@ -15,11 +15,7 @@ const FEW: usize = 4096;
 
 /// Lets `make(group, y, row)` write every row of `out` from `first` on, `[column][lane]`; lanes
 /// beyond the last channel are set to zero afterwards.
-pub(super) fn fill(
-    out: &mut Window,
-    first: usize,
-    make: impl Fn(usize, usize, &mut [f32]) + Sync,
-) {
+pub(super) fn fill(out: &mut Window, first: usize, make: impl Fn(usize, usize, &mut [f32]) + Sync) {
     let (lanes, channels) = (out.lanes(), out.channels());
     let used = |group: usize| lanes.min(channels - group * lanes);
     let one = |(group, y, row): (usize, usize, &mut [f32])| {
@@ -112,7 +108,12 @@ pub(super) fn apply(work: &Work<'_>, rows: Range<usize>, out: &mut Window) {
         }
         Layer::Prelu { .. } => {
             let slopes = work.own("weight");
-            by_channel(work, first, out, |c, v| if v > 0.0 { v } else { slopes[c % slopes.len()] * v });
+            by_channel(
+                work,
+                first,
+                out,
+                |c, v| if v > 0.0 { v } else { slopes[c % slopes.len()] * v },
+            );
         }
         Layer::BatchNorm { epsilon } => {
             let (scale, shift) = (work.own("weight"), work.own("bias"));
@@ -171,7 +172,12 @@ fn both(work: &Work<'_>, first: usize, out: &mut Window, f: impl Fn(f32, f32) ->
     });
 }
 
-fn by_channel(work: &Work<'_>, first: usize, out: &mut Window, f: impl Fn(usize, f32) -> f32 + Sync) {
+fn by_channel(
+    work: &Work<'_>,
+    first: usize,
+    out: &mut Window,
+    f: impl Fn(usize, f32) -> f32 + Sync,
+) {
     let (lanes, columns, channels) = (out.lanes(), out.columns(), out.channels());
     fill(out, first, |group, y, to| {
         let from = row(work.inputs[0], lanes, group, y, columns.clone());
