@@ -60,10 +60,23 @@ impl Grower<'_> {
     }
 
     fn grow(&mut self) {
-        let c = self.g.channels(self.x);
         match self.rng.random_range(0..19) {
+            0..=6 => self.grow_conv(),
+            7 | 8 => self.grow_residual(),
+            9..=11 => self.grow_junction(),
+            12 | 13 if self.down < 4 => self.grow_down(),
+            14 | 15 => self.up(),
+            _ => self.grow_statistic(),
+        }
+        if self.rng.random_range(0..2) == 0 {
+            self.seen.push((self.x, self.down));
+        }
+    }
+
+    fn grow_conv(&mut self) {
+        let (c, to) = (self.g.channels(self.x), self.width());
+        match self.rng.random_range(0..7) {
             0..=3 => {
-                let to = self.width();
                 self.conv(Conv::new(c, to, 3));
                 let leak = Pointwise::LeakyRelu(0.1);
                 let f = [Pointwise::Relu, leak, Pointwise::Tanh][self.rng.random_range(0..3)];
@@ -72,69 +85,65 @@ impl Grower<'_> {
                 }
             }
             4 => {
-                let (to, kernel) = (self.width(), [1, 5][self.rng.random_range(0..2)]);
+                let kernel = [1, 5][self.rng.random_range(0..2)];
                 self.conv(Conv::new(c, to, kernel));
             }
             5 => self.conv(Conv::new(c, c, 3).groups(c)),
-            6 => self.conv(Conv::new(c, 8, 3).dilation(2)),
-            7 | 8 => {
-                // A residual block, modulated now and then.
-                let from = self.x;
-                self.conv(Conv::new(c, c, 3));
-                if self.rng.random_range(0..2) == 0 {
-                    let name = self.name();
-                    let by = self.g.conv(&name, self.scalars, Conv::new(4, 2 * c, 1));
-                    let x = self.x;
-                    self.layer(Layer::Modulate, &[x, by]);
-                }
-                let x = self.x;
-                self.layer(Layer::Add, &[x, from]);
-            }
-            9 => {
-                if let Some(other) = self.earlier(true) {
-                    let layer = [Layer::Add, Layer::Multiply][self.rng.random_range(0..2)].clone();
-                    let x = self.x;
-                    self.layer(layer, &[x, other]);
-                }
-            }
-            10 | 11 => {
-                if let Some(other) = self.earlier(false)
-                    && c + self.g.channels(other) <= 64
-                {
-                    let x = self.x;
-                    self.layer(Layer::Concat, &[other, x]);
-                }
-            }
-            12 | 13 if self.down < 4 => {
-                self.seen.push((self.x, self.down));
-                self.down *= 2;
-                let to = self.width();
-                if self.rng.random_range(0..3) == 0 {
-                    let x = self.x;
-                    self.layer(Layer::BlurHalve, &[x]);
-                } else {
-                    self.conv(Conv::new(c, to, 2).stride(2, 0));
-                }
-            }
-            14 | 15 => self.up(),
-            16 => {
-                let x = self.x;
-                let one = self.g.layer(&format!("one{}", self.count), Layer::ChannelPool, &[x]);
+            _ => self.conv(Conv::new(c, 8, 3).dilation(2)),
+        }
+    }
+
+    /// A residual block, modulated now and then.
+    fn grow_residual(&mut self) {
+        let (c, from) = (self.g.channels(self.x), self.x);
+        self.conv(Conv::new(c, c, 3));
+        if self.rng.random_range(0..2) == 0 {
+            let name = self.name();
+            let by = self.g.conv(&name, self.scalars, Conv::new(4, 2 * c, 1));
+            let x = self.x;
+            self.layer(Layer::Modulate, &[x, by]);
+        }
+        let x = self.x;
+        self.layer(Layer::Add, &[x, from]);
+    }
+
+    fn grow_junction(&mut self) {
+        let (c, x) = (self.g.channels(self.x), self.x);
+        let joins = self.rng.random_range(0..3) > 0;
+        let Some(other) = self.earlier(!joins) else { return };
+        if !joins {
+            let layer = [Layer::Add, Layer::Multiply][self.rng.random_range(0..2)].clone();
+            self.layer(layer, &[x, other]);
+        } else if c + self.g.channels(other) <= 64 {
+            self.layer(Layer::Concat, &[other, x]);
+        }
+    }
+
+    fn grow_down(&mut self) {
+        self.seen.push((self.x, self.down));
+        self.down *= 2;
+        let (c, to, x) = (self.g.channels(self.x), self.width(), self.x);
+        if self.rng.random_range(0..3) == 0 {
+            self.layer(Layer::BlurHalve, &[x]);
+        } else {
+            self.conv(Conv::new(c, to, 2).stride(2, 0));
+        }
+    }
+
+    fn grow_statistic(&mut self) {
+        let (c, x) = (self.g.channels(self.x), self.x);
+        match self.rng.random_range(0..3) {
+            0 => {
+                let name = format!("one{}", self.count);
+                let one = self.g.layer(&name, Layer::ChannelPool, &[x]);
                 self.layer(Layer::Concat, &[x, one]);
             }
-            17 => {
-                let x = self.x;
-                self.layer(Layer::LayerNorm { epsilon: 0.5 }, &[x]);
-            }
+            1 => self.layer(Layer::LayerNorm { epsilon: 0.5 }, &[x]),
             _ => {
-                let x = self.x;
                 let from = self.rng.random_range(0..c);
                 let to = self.rng.random_range(from + 1..=c);
                 self.layer(Layer::Slice { from, to }, &[x]);
             }
-        }
-        if self.rng.random_range(0..2) == 0 {
-            self.seen.push((self.x, self.down));
         }
     }
 

@@ -100,6 +100,18 @@ impl Bench {
         2 * 4 * self.values.len()
     }
 
+    /// Runs once; the result, planar, and the seconds it took.
+    ///
+    /// # Errors
+    /// When the network does not run.
+    pub fn once(&self) -> Result<(Vec<f32>, f64)> {
+        let clock = Instant::now();
+        let (output, cut) = (self.card.output, Cut::Fitting);
+        let made =
+            self.network.run_picture(self.picture(), &self.feeds, output, cut, &|_| Ok(()))?;
+        Ok((made, clock.elapsed().as_secs_f64()))
+    }
+
     /// Times `runs` runs after one that does not count.
     ///
     /// # Errors
@@ -107,13 +119,9 @@ impl Bench {
     pub fn run(&self, runs: usize) -> Result<Timing> {
         let mut seconds = Vec::new();
         for run in 0..=runs {
-            let clock = Instant::now();
-            let (output, cut) = (self.card.output, Cut::Fitting);
-            let made =
-                self.network.run_picture(self.picture(), &self.feeds, output, cut, &|_| Ok(()))?;
-            std::hint::black_box(made);
+            let (_, taken) = self.once()?;
             if run > 0 {
-                seconds.push(clock.elapsed().as_secs_f64());
+                seconds.push(taken);
             }
         }
         let mut sorted = seconds.clone();

@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// Show the time of each layer too
     #[arg(long)]
     layers: bool,
+    /// Run once for every line on stdin and answer with a JSON line: for benches/peers.py
+    #[arg(long)]
+    turns: bool,
     /// One JSON object per network and size
     #[arg(long)]
     json: bool,
@@ -72,6 +75,9 @@ pub(crate) fn run(args: &Args) -> Result<Code, Failure> {
         if args.models.is_empty() { vec!["lantern-s".to_owned()] } else { args.models.clone() };
     let cards: Vec<_> = names.iter().map(|name| models::find(name)).collect::<Result<_, _>>()?;
     let sizes = if args.size.is_empty() { vec![Size::new(4000, 3000)] } else { args.size.clone() };
+    if args.turns {
+        return turns(&Bench::new(cards[0], sizes[0])?);
+    }
     let peak = peak_macs_per_second() / 1e9;
     let (set, threads) = (current_isa().name(), rayon::current_num_threads());
     console.text(&format!("{set}, {threads} threads, {peak:.0} GMAC/s on registers"))?;
@@ -79,6 +85,28 @@ pub(crate) fn run(args: &Args) -> Result<Code, Failure> {
         for &size in &sizes {
             one(args, console, card, size, peak)?;
         }
+    }
+    Ok(Code::Done)
+}
+
+/// Takes turns with other programs.
+fn turns(bench: &Bench) -> Result<Code, Failure> {
+    #[derive(Serialize)]
+    struct Turn {
+        version: &'static str,
+        seconds: f64,
+        peak: Option<usize>,
+    }
+    let console = Console { json: true, quiet: true };
+    let turn = || -> Result<(), Failure> {
+        let (_, seconds) = bench.once()?;
+        let version = env!("CARGO_PKG_VERSION");
+        console.record("turn", &Turn { version, seconds, peak: peak_memory() })
+    };
+    turn()?;
+    for line in std::io::stdin().lines() {
+        line.map_err(|error| Failure::new(Code::Input, format!("stdin: {error}")))?;
+        turn()?;
     }
     Ok(Code::Done)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use relume::models::{ModelCard, find};
 use relume_media::atomic::{Overwrite, check_target, write_atomically};
+use relume_nn::Weights;
 use relume_nn::onnx;
 use relume_nn::weights::Precision;
 use serde_json::json;
@@ -22,7 +23,8 @@ use crate::target::{make_folder_for, refuse_same};
 Examples:
   relume models export lantern-s -o lantern-s.onnx
   relume models export lantern-s -o half.onnx --f16        half the size, computes in 32 bit
-  relume models export lantern-s -o mine.onnx --weights mine.safetensors")]
+  relume models export lantern-s -o mine.onnx --weights mine.safetensors
+  relume models export mirnet -o mirnet.onnx --untrained   to time it elsewhere")]
 pub(super) struct Args {
     /// Name of the model
     name: String,
@@ -32,6 +34,9 @@ pub(super) struct Args {
     /// Weights to take [default: those in the program, else imported ones]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// Take the random weights that training starts from: for timing
+    #[arg(long, conflicts_with = "weights")]
+    untrained: bool,
     /// Store the weights as 16-bit floats
     #[arg(long)]
     f16: bool,
@@ -74,13 +79,22 @@ pub(super) fn run(args: &Args, quiet: bool) -> Result<(), Failure> {
 }
 
 fn encode(args: &Args, card: &ModelCard, kind: Kind) -> Result<Vec<u8>, Failure> {
-    let stored = Stored::find(card, args.weights.as_deref())?;
     let graph = (card.graph)().map_err(relume::Error::from)?;
+    let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
+    if args.untrained {
+        let mut weights = Weights::initial(&graph, 1);
+        weights.metadata.insert(ARCHITECTURE.into(), card.name.into());
+        let bytes = match kind {
+            Kind::Onnx => onnx::export(&graph, &weights, precision),
+            Kind::Safetensors => weights.to_safetensors(precision),
+        };
+        return Ok(bytes.map_err(relume::Error::from)?);
+    }
+    let stored = Stored::find(card, args.weights.as_deref())?;
     let ours = stored.is_ours();
     let mut weights = stored.checkpoint.weights;
     weights.check(&graph).map_err(relume::Error::from)?;
     weights.metadata.entry(ARCHITECTURE.into()).or_insert_with(|| card.name.into());
-    let precision = if args.f16 { Precision::F16 } else { Precision::F32 };
     let bytes = match kind {
         Kind::Onnx => onnx::export(&graph, &weights, precision),
         Kind::Safetensors if ours && !args.f16 => Ok(stored.bytes),
