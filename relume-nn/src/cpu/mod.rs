@@ -1,7 +1,7 @@
 //! The executor that users run: strips of the picture, row by row through the whole network.
 //!
-//! Weights are packed once. The graph becomes a [`Program`] of steps, each with all that can be done
-//! while it stores. A [`Schedule`] says, before anything runs, which step makes which rows when, so
+//! Weights are packed once. The graph becomes a program of steps, each with all that can be done
+//! while it stores. A schedule says, before anything runs, which step makes which rows when, so
 //! that of every feature map only the rows in use exist; the memory follows from it. Each step is
 //! spread over the cores. Results depend neither on the number of threads nor on the [`Cut`].
 
