@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// An instruction set the kernels are written for, slowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
-    /// Plain Rust that the compiler vectorises for the target's base line.
+    /// The target's base line: NEON on AArch64, else plain Rust that the compiler vectorises.
     Portable,
     /// x86-64 with AVX2 and FMA.
     Avx2,

@@ -28,9 +28,14 @@ pub(crate) trait Lanes: Copy {
     unsafe fn sums(four: [Self; 4]) -> [f32; 4];
 }
 
-/// Plain Rust: four lanes, the width of SSE and NEON.
+/// What every processor of the target can run: NEON on AArch64, else plain Rust in four lanes.
+#[cfg(target_arch = "aarch64")]
+pub(crate) type Plain = std::arch::aarch64::float32x4_t;
+/// What every processor of the target can run: NEON on AArch64, else plain Rust in four lanes.
+#[cfg(not(target_arch = "aarch64"))]
 pub(crate) type Plain = [f32; 4];
 
+#[cfg(not(target_arch = "aarch64"))]
 impl Lanes for Plain {
     const LANES: usize = 4;
 
@@ -60,7 +65,7 @@ impl Lanes for Plain {
     #[inline(always)]
     unsafe fn multiply_add(self, by: Self, add: Self) -> Self {
         std::array::from_fn(|i| {
-            if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
+            if cfg!(target_feature = "fma") {
                 self[i].mul_add(by[i], add[i])
             } else {
                 self[i] * by[i] + add[i]
@@ -245,6 +250,73 @@ pub(crate) mod x86 {
                 let folded = [fold(a), fold(b), fold(c), fold(d)];
                 <__m256 as Lanes>::sums(folded)
             }
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use super::Lanes;
+    use std::arch::aarch64::*;
+
+    impl Lanes for float32x4_t {
+        const LANES: usize = 4;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: every AArch64 processor has NEON, here and below.
+            unsafe { vdupq_n_f32(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller vouches for four numbers at `from`.
+            unsafe { vld1q_f32(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_halves(low: *const f32, high: *const f32) -> Self {
+            // SAFETY: the caller vouches for two numbers at each.
+            unsafe { vcombine_f32(vld1_f32(low), vld1_f32(high)) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: the caller vouches for four numbers at `to`.
+            unsafe { vst1q_f32(to, self) }
+        }
+
+        #[inline(always)]
+        unsafe fn multiply_add(self, by: Self, add: Self) -> Self {
+            // SAFETY: as in `splat`.
+            unsafe { vfmaq_f32(add, self, by) }
+        }
+
+        #[inline(always)]
+        unsafe fn slope(self, by: Self) -> Self {
+            // SAFETY: as in `splat`.
+            unsafe {
+                let zero = vdupq_n_f32(0.0);
+                vfmaq_f32(vmaxq_f32(self, zero), by, vminq_f32(self, zero))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: as in `splat`.
+            unsafe { vaddq_f32(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            // SAFETY: as in `splat`.
+            unsafe { vsubq_f32(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn sums(four: [Self; 4]) -> [f32; 4] {
+            // SAFETY: as in `splat`.
+            unsafe { four.map(|v| vaddvq_f32(v)) }
         }
     }
 }

@@ -170,6 +170,9 @@ macro_rules! kernels {
         };
     };
 }
+#[cfg(target_arch = "aarch64")]
+kernels!(PLAIN, Portable, Plain, 4, 4, [4, 2, 1]);
+#[cfg(not(target_arch = "aarch64"))]
 kernels!(PLAIN, Portable, Plain, 4, 4, [2, 1]);
 #[cfg(target_arch = "x86_64")]
 kernels!(AVX2, Avx2, std::arch::x86_64::__m256, 2, 2, [4, 2, 1], "avx2,fma");
