@@ -274,7 +274,7 @@ fn random_requests_match_plain_loops() {
             }
         }
     }
-    assert!(runs > 800, "{runs}");
+    assert!(runs > 250 * available().count(), "{runs}");
     println!("largest errors in {runs} runs, direct and Winograd: {worst:?}");
 }
 
