@@ -33,34 +33,51 @@ pub(super) fn pack(c_in: usize, c_out: usize, weight: &[f32], wide: usize) -> Al
     packed
 }
 
+/// Output channels that are transformed side by side.
+const SIDE: usize = 8;
+type Lane = [f64; SIDE];
+
 /// Packs the weights of one group of output channels: `[point][input channel][output channel]`.
 pub(crate) fn pack_group(c_in: usize, c_out: usize, weight: &[f32], group: Group, to: &mut [f32]) {
-    for input in 0..c_in {
-        for output in group.first..c_out.min(group.first + group.width) {
-            let taps = &weight[(output * c_in + input) * 9..][..9];
-            let at = input * group.width + output - group.first;
-            for (point, value) in transformed(taps).into_iter().flatten().enumerate() {
-                to[at + point * c_in * group.width] = value as f32;
+    let last = c_out.min(group.first + group.width);
+    for first in (group.first..last).step_by(SIDE) {
+        let side = SIDE.min(last - first);
+        for input in 0..c_in {
+            let mut taps = [[0.0; SIDE]; 9];
+            for lane in 0..side {
+                let from = &weight[((first + lane) * c_in + input) * 9..][..9];
+                taps.iter_mut().zip(from).for_each(|(tap, &value)| tap[lane] = f64::from(value));
+            }
+            let at = input * group.width + first - group.first;
+            for (point, values) in transformed(&taps).iter().flatten().enumerate() {
+                let to = &mut to[at + point * c_in * group.width..][..side];
+                to.iter_mut().zip(values).for_each(|(to, &value)| *to = value as f32);
             }
         }
     }
 }
 
-fn transformed(taps: &[f32]) -> [[f64; READ]; READ] {
-    let columns: [[f64; READ]; 3] =
-        std::array::from_fn(|x| weight_axis(std::array::from_fn(|y| f64::from(taps[y * 3 + x]))));
-    std::array::from_fn(|y| weight_axis(std::array::from_fn(|x| columns[x][y])))
+fn transformed(taps: &[Lane; 9]) -> [[Lane; READ]; READ] {
+    let columns: [[Lane; READ]; 3] =
+        std::array::from_fn(|x| weight_axis([&taps[x], &taps[3 + x], &taps[6 + x]]));
+    std::array::from_fn(|y| weight_axis([&columns[0][y], &columns[1][y], &columns[2][y]]))
 }
 
 /// The weight transform along one axis: the polynomial of three taps at the points 0, 1, -1, 2, -2
 /// and infinity, each scaled.
 #[inline(always)]
-fn weight_axis([a, b, c]: [f64; 3]) -> [f64; READ] {
-    let near = (a + c) * (-1.0 / 6.0);
-    let near_odd = b * (-1.0 / 6.0);
-    let far = a * (1.0 / 24.0) + c * (1.0 / 6.0);
-    let far_odd = b * (1.0 / 12.0);
-    [a * 0.25, near + near_odd, near - near_odd, far + far_odd, far - far_odd, c]
+fn weight_axis([a, b, c]: [&Lane; 3]) -> [Lane; READ] {
+    let mut points = [[0.0; SIDE]; READ];
+    for lane in 0..SIDE {
+        let (a, b, c) = (a[lane], b[lane], c[lane]);
+        let near = (a + c) * (-1.0 / 6.0);
+        let near_odd = b * (-1.0 / 6.0);
+        let far = a * (1.0 / 24.0) + c * (1.0 / 6.0);
+        let far_odd = b * (1.0 / 12.0);
+        let all = [a * 0.25, near + near_odd, near - near_odd, far + far_odd, far - far_odd, c];
+        points.iter_mut().zip(all).for_each(|(point, value)| point[lane] = value);
+    }
+    points
 }
 
 /// One run of a convolution.

@@ -25,8 +25,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Checkpoint> {
     for (key, view) in tensors.tensors() {
         match kind(view.dtype()) {
             Some(kind) => {
-                let values = view.data().chunks_exact(kind.bytes()).map(|b| kind.value(b));
-                let array = Array { shape: view.shape().to_vec(), values: values.collect() };
+                let values = kind.values(view.data());
+                let array = Array { shape: view.shape().to_vec(), values };
                 weights.insert(key, array);
             }
             None => skipped.push((key, format!("{:?}", view.dtype()))),

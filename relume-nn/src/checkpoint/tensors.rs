@@ -1,5 +1,6 @@
 //! From a storage's bytes to a tensor's values: kinds of numbers, places and strides.
 
+use half::slice::HalfFloatSliceExt as _;
 use half::{bf16, f16};
 
 /// What a storage holds.
@@ -47,6 +48,19 @@ impl Kind {
     /// Whether there are no fractions.
     pub(super) fn is_whole(self) -> bool {
         matches!(self, Self::Whole(_))
+    }
+
+    /// All numbers of `bytes`, one after the other.
+    pub(super) fn values(self, bytes: &[u8]) -> Vec<f32> {
+        if self != Self::F16 {
+            return bytes.chunks_exact(self.bytes()).map(|bytes| self.value(bytes)).collect();
+        }
+        // The processor converts several at once.
+        let halves = bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]));
+        let halves: Vec<f16> = halves.collect();
+        let mut values = vec![0.0; halves.len()];
+        halves.convert_to_f32_slice(&mut values);
+        values
     }
 
     /// The number that just so many bytes hold; whole numbers are not read.

@@ -1,5 +1,6 @@
 //! What is computed together: a graph as steps, each with all that happens while it stores.
 
+use rayon::prelude::*;
 use relume_kernels::{BLOCK, PackedConv};
 
 use super::steps;
@@ -56,12 +57,15 @@ impl Program {
     pub(super) fn new(graph: &Graph, weights: &Weights) -> Self {
         let nodes = graph.nodes();
         let mut fusion = Fusion::of(graph);
-        let mut steps = Vec::new();
+        let mut steps: Vec<Step> = Vec::new();
         for index in 0..nodes.len() {
             if !fusion.absorbed[index] {
-                steps.push(fusion.step(index, weights));
+                steps.push(fusion.step(index));
             }
         }
+        steps.par_iter_mut().for_each(|step| {
+            step.packed = steps::pack(&nodes[step.node], weights, step.by_subpixel);
+        });
         let mut readers = vec![Vec::new(); nodes.len()];
         for (index, step) in steps.iter().enumerate() {
             step.reads().for_each(|value| readers[value].push(index));
@@ -135,7 +139,7 @@ impl<'a> Fusion<'a> {
     }
 
     /// The step that begins at the node `index`; what it stores is absorbed.
-    fn step(&mut self, index: usize, weights: &Weights) -> Step {
+    fn step(&mut self, index: usize) -> Step {
         let node = self.node(index);
         let mut inputs = Vec::new();
         for id in &node.inputs {
@@ -165,7 +169,6 @@ impl<'a> Fusion<'a> {
             step.by_subpixel = self.by_subpixel[step.inputs[0]];
             self.absorb_sum(&mut step);
         }
-        step.packed = steps::pack(node, weights, step.by_subpixel);
         step
     }
 
