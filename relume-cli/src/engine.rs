@@ -22,6 +22,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) brightness: Option<f32>,
     /// Restore also what is fine already.
     pub(crate) always: bool,
+    /// Work as the authors of MIRNet's event-photo program did.
+    pub(crate) compatible: bool,
     /// Threads to use; none: all.
     pub(crate) threads: Option<NonZeroUsize>,
 }
@@ -48,7 +50,7 @@ impl Engine {
             Self::named(settings.model)?
         };
         let restorer = restorer.strength(settings.strength)?.brightness(settings.brightness)?;
-        let restorer = restorer.always(settings.always);
+        let restorer = restorer.always(settings.always).compatible(settings.compatible)?;
         Ok(Self { restorer, known: HashMap::new() })
     }
 

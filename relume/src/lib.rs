@@ -2,6 +2,7 @@
 
 pub mod baselines;
 pub mod bench;
+pub mod compatible;
 pub mod diagnose;
 mod error;
 pub mod exposure;

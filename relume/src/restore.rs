@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use relume_media::light::luma;
+use relume_media::photo::BitDepth;
 use relume_media::{Image, Photo, Progress, Size, Srgb};
 use relume_nn::cpu::{Cut, Network, PictureMut};
 use relume_nn::relight::Exposure;
@@ -17,7 +18,7 @@ use relume_nn::{Feeds, Tensor, Weights};
 use crate::exposure::Thumbnail;
 use crate::models::lantern::{BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, THUMBNAIL, THUMBNAIL_SIDE};
 use crate::models::{self, ModelCard};
-use crate::{Diagnosis, Error, Result, Verdict, diagnose};
+use crate::{Diagnosis, Error, Result, Verdict, compatible, diagnose};
 
 /// In a picture that the diagnosis does not find dark, a lack of light (in stops) below the first
 /// is left alone; from the second on it is made up wholly, in between more and more.
@@ -31,6 +32,7 @@ pub struct Restorer {
     strength: f32,
     brightness: Option<f32>,
     always: bool,
+    compatible: bool,
 }
 
 /// A restored photo and what was done to it.
@@ -103,7 +105,7 @@ impl Restorer {
     /// [`Error::Model`] when the weights do not fit.
     pub fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
         let network = Network::new((card.graph)()?, weights)?;
-        Ok(Self { card, network, strength: 1.0, brightness: None, always: false })
+        Ok(Self { card, network, strength: 1.0, brightness: None, always: false, compatible: false })
     }
 
     /// How much is done, 0 (nothing) to 1 (everything, the default).
@@ -138,6 +140,20 @@ impl Restorer {
         self
     }
 
+    /// Works as the event-photo enhancer's own program does (see [`compatible`]), also on pictures
+    /// that are fine; off by default. The result is 8-bit, 400 pixels on its short side, opaque.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a network that is no MIRNet.
+    pub fn compatible(mut self, compatible: bool) -> Result<Self> {
+        if compatible && !self.card.name.starts_with("mirnet") {
+            let message = format!("compatible is for mirnet; {} has no such way", self.card.name);
+            return Err(Error::Parameter(message));
+        }
+        self.compatible = compatible;
+        Ok(self)
+    }
+
     /// The network in use.
     pub fn card(&self) -> &'static ModelCard {
         self.card
@@ -157,7 +173,14 @@ impl Restorer {
     /// When the network does not run or the caller cancels.
     pub fn photo_with(&self, photo: Photo, progress: &Progress<'_>) -> Result<Restored> {
         let mut photo = photo;
+        if self.compatible {
+            photo.image = compatible::prepare(&photo.image, compatible::SHORT_SIDE)?;
+            (photo.alpha, photo.depth) = (None, BitDepth::Eight);
+        }
         let report = self.in_place(&mut photo.image, progress)?;
+        if self.compatible {
+            photo.image = photo.image.map(|v| f32::from(compatible::quantise(v)) / 255.0);
+        }
         if photo.grey && !report.left_alone {
             make_grey(&mut photo.image);
         }
@@ -225,7 +248,7 @@ impl Restorer {
         let fine = diagnosis.verdict == Verdict::Fine;
         let report = RestoreReport {
             verdict: diagnosis.verdict,
-            left_alone: self.strength == 0.0 || (fine && !self.always),
+            left_alone: self.strength == 0.0 || (fine && !self.always && !self.compatible),
             brightness_before: before,
             brightness_wanted: before,
             lack_ev: 0.0,
@@ -303,6 +326,10 @@ impl Restorer {
     /// # Errors
     /// When the network does not run.
     pub fn estimate(&self, size: Size) -> Result<Estimate> {
+        let size = match self.compatible {
+            true => compatible::size(size, compatible::SHORT_SIDE),
+            false => size,
+        };
         let Size { width, height } = size;
         // Large enough that edges hardly count, and that every core is busy.
         let probe = Size::new(width.min(PROBE), height.min(PROBE));

@@ -55,6 +55,9 @@ pub(crate) struct Args {
     /// Name of a model (see `relume models list`) or path of a weights file
     #[arg(long, default_value = "lantern-s")]
     model: String,
+    /// With mirnet: as its authors' program does it, 400 pixels on the short side, 8 bits
+    #[arg(long)]
+    compatible: bool,
     /// JPEG quality of the results, 1 to 100
     #[arg(long, default_value_t = 95, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
@@ -120,6 +123,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         strength: args.strength,
         brightness: args.brightness,
         always: args.always,
+        compatible: args.compatible,
         threads: args.threads,
     })?;
     catch_interrupts()?;

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// Every network, in alphabetical order.
 pub const MODELS: &[&ModelCard] =
-    &[&lantern::S, &mirnet::CARD, &sci::CARD, &zero_dce::FULL, &zero_dce::LIGHT];
+    &[&lantern::S, &mirnet::CARD, &mirnet::SMALL, &sci::CARD, &zero_dce::FULL, &zero_dce::LIGHT];
 
 /// The static description of a network.
 #[derive(Debug)]

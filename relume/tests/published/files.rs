@@ -37,3 +37,15 @@ pub(crate) fn array(path: &Path) -> Tensor {
     let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     Tensor::new(sides.try_into().unwrap(), values)
 }
+
+/// The raw bytes of the array `key` of a safetensors file, and its shape.
+pub(crate) fn stored_bytes(path: &Path, key: &str) -> (Vec<usize>, Vec<u8>) {
+    let bytes = std::fs::read(path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let numbers = |value: &serde_json::Value| -> Vec<usize> {
+        value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect()
+    };
+    let (shape, ends) = (numbers(&header[key]["shape"]), numbers(&header[key]["data_offsets"]));
+    (shape, bytes[8 + length + ends[0]..8 + length + ends[1]].to_vec())
+}
