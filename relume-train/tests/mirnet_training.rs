@@ -269,7 +269,7 @@ fn the_shipped_recipes_name_layers_that_exist() {
     let graph = (relume::models::mirnet::CARD.graph)().unwrap();
     let open = trainable(&graph, &recipe.first().freeze).unwrap();
     let parameters = graph.parameters();
-    let frozen = parameters.iter().filter(|(key, _)| !open.contains(*key));
+    let frozen = parameters.iter().filter(|(key, _)| !open.contains(key));
     let count: usize = frozen.map(|(_, p)| p.shape.iter().product::<usize>()).sum();
     assert_eq!(count, 14_577_852);
 }

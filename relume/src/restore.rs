@@ -105,7 +105,14 @@ impl Restorer {
     /// [`Error::Model`] when the weights do not fit.
     pub fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
         let network = Network::new((card.graph)()?, weights)?;
-        Ok(Self { card, network, strength: 1.0, brightness: None, always: false, compatible: false })
+        Ok(Self {
+            card,
+            network,
+            strength: 1.0,
+            brightness: None,
+            always: false,
+            compatible: false,
+        })
     }
 
     /// How much is done, 0 (nothing) to 1 (everything, the default).

@@ -4,6 +4,7 @@
 mod dataset;
 mod evaluation;
 mod hostile;
+mod mirnet;
 mod models;
 mod pull;
 mod restore;

@@ -7,6 +7,7 @@
 //! A new metric is a file here and one line in [`METRICS`].
 
 mod align;
+mod charbonnier;
 mod clipping;
 mod delta_e;
 mod exposure_error;
@@ -17,6 +18,7 @@ mod psnr;
 mod ssim;
 
 pub use align::{Alignment, align, find_alignment, find_gamma, psnr_aligned};
+pub use charbonnier::charbonnier;
 pub use clipping::{clipped_highlights, clipped_shadows};
 pub use delta_e::delta_e2000;
 pub use exposure_error::exposure_error;
@@ -101,6 +103,7 @@ pub const METRICS: &[&MetricCard] = &[
     &delta_e::CARD,
     &align::CARD,
     &gt_mean::CARD,
+    &charbonnier::CARD,
     &niqe::CARD,
     &exposure_error::CARD,
     &clipping::HIGHLIGHTS,

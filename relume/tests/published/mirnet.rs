@@ -135,7 +135,9 @@ fn cut_into_tiles_it_computes_what_it_computes_whole() {
             network.run_picture(picture, &Feeds::new(), ENHANCED, cut, &|_| Ok(())).unwrap()
         };
         let whole = Tensor::new(image.shape, run(Cut::Of { columns: 4096, rows: 4096 }));
-        for cut in [Cut::Of { columns: 64, rows: 8 }, Cut::Of { columns: 64, rows: 16 }, Cut::Fitting] {
+        for cut in
+            [Cut::Of { columns: 64, rows: 8 }, Cut::Of { columns: 64, rows: 16 }, Cut::Fitting]
+        {
             let off = Tensor::new(image.shape, run(cut)).max_difference(&whole);
             assert!(off < 1e-5, "{width}×{height} in {cut:?}: off by {off}");
         }
@@ -152,9 +154,8 @@ fn cut_into_tiles_it_computes_what_it_computes_whole() {
         let feeds = Feeds::from([("image".to_owned(), padded)]);
         let truth = reference::run(&graph, &weights, &feeds, &[ENHANCED]).unwrap();
         let truth = &truth[ENHANCED];
-        let inside = Tensor::from_fn(image.shape, |_, c, y, x| {
-            truth.values[(c * tall + y) * wide + x]
-        });
+        let inside =
+            Tensor::from_fn(image.shape, |_, c, y, x| truth.values[(c * tall + y) * wide + x]);
         let off = whole.max_difference(&inside);
         assert!(off < 1e-5, "{width}×{height}: {off} from the reference");
     }
@@ -179,9 +180,8 @@ fn the_released_size_computes_what_the_original_computes() {
     for (tap, node) in &taps {
         let truth = tensor(&numbers, tap);
         let picture = Picture { name: "image", height: 20, width: 28, values: &image.values };
-        let out = network
-            .run_picture(picture, &Feeds::new(), node, Cut::Fitting, &|_| Ok(()))
-            .unwrap();
+        let out =
+            network.run_picture(picture, &Feeds::new(), node, Cut::Fitting, &|_| Ok(())).unwrap();
         let worst = Tensor::new(truth.shape, out).max_difference(&truth);
         assert!(worst < 1e-5, "{tap}: off by {worst}");
     }
