@@ -11,9 +11,10 @@ use burn::tensor::Device;
 use relume_media::atomic::Overwrite;
 use relume_media::photo::SaveOptions;
 use relume_media::{Image, Photo, Progress, Size, Srgb};
-use relume_nn::burn::{Tensors, upload};
-use relume_nn::{Tensor, Weights};
+use relume_nn::burn::{Parameters, Tensors, upload};
+use relume_nn::{Feeds, Tensor, Weights};
 use relume_train::batch::{Batch, blend};
+use relume_train::learn::infer;
 use relume_train::losses::{Given, build};
 use relume_train::optimizer::trainable;
 use relume_train::recipe::ScheduleRecipe;
@@ -137,6 +138,20 @@ fn loss_and_score_are_the_original_s() {
     }
     let expected = numbers.values("metric.psnr_batch")[0];
     assert!((sum / 2.0 - expected).abs() < 0.01, "{} dB, not {expected}", sum / 2.0);
+}
+
+#[test]
+fn the_training_executor_computes_what_the_original_computes() {
+    let Some(numbers) = Numbers::open() else { return };
+    let file = "../../shared/fixtures/mirnet/mirnet_tiny.weights.safetensors";
+    let whole = weights(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+    let graph = relume::models::mirnet::build("mirnet", 8, 1, 1).unwrap();
+    let device = Device::flex();
+    let parameters = Parameters::new(&whole, &device, false);
+    let feeds: Feeds = [("image".to_owned(), numbers.tensor("input"))].into();
+    let found = infer(&graph, &parameters, &device, &feeds, &["enhanced"]).unwrap();
+    let off = found["enhanced"].max_difference(&numbers.tensor("output_step0"));
+    assert!(off < 1e-5, "off by {off}");
 }
 
 /// A folder with dark and well lit pictures and a recipe that ends in `more`.

@@ -1,5 +1,6 @@
 //! MIRNet against what the original modules computed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use relume::compatible::{prepare, quantise, resize};
@@ -39,6 +40,30 @@ fn small_mirnets_compute_what_the_original_computes() {
         println!("{name}: {} taps", taps.len());
     }
 }
+
+#[test]
+fn every_key_of_the_original_is_ours_or_known_to_be_spare() {
+    let Some(folder) = beside("fixtures/mirnet") else { return };
+    let tiny = mirnet::build("mirnet_tiny", 8, 1, 1).unwrap();
+    let cases =
+        [("mirnet_tiny", tiny, 147), ("mirnet_default", (mirnet::CARD.graph)().unwrap(), 869)];
+    for (name, graph, count) in cases {
+        let text = std::fs::read(folder.join(format!("{name}.keys.json"))).unwrap();
+        let mut file = Weights::default();
+        for (key, shape) in serde_json::from_slice::<Keys>(&text).unwrap() {
+            let values = vec![0.0; shape.iter().product()];
+            file.insert(key, Array { shape, values });
+        }
+        assert_eq!(file.iter().count(), count);
+        let report = file.report(&graph);
+        assert!(report.is_exact(), "{name}:\n{}", report.table(20));
+        assert_eq!(report.applied, graph.parameters().len(), "{name}");
+        assert_eq!(report.applied + report.spare, count, "{name}");
+    }
+}
+
+/// Shapes by key.
+type Keys = BTreeMap<String, Vec<usize>>;
 
 /// The graph with every layer readable that `numbers` has an answer of, and their names: the
 /// original's modules and our nodes.
