@@ -16,8 +16,12 @@ use crate::model_cache::Cache;
 pub(crate) struct Settings<'a> {
     /// Name of a model, or path of a weights file.
     pub(crate) model: &'a str,
-    /// 0 (the input) to 1 (the model's full effect).
-    pub(crate) strength: f32,
+    /// 0 (the input) to 1 (the model's full effect); none: what suits the model and the picture.
+    pub(crate) strength: Option<f32>,
+    /// How much bright parts are kept from being brightened, 0 to 1; none: as usual.
+    pub(crate) protection: Option<f32>,
+    /// Light from a copy so many times smaller; none: from the picture itself.
+    pub(crate) preview: Option<NonZeroUsize>,
     /// Mean display luminance to aim at; none: the model decides.
     pub(crate) brightness: Option<f32>,
     /// Restore also what is fine already.
@@ -49,8 +53,13 @@ impl Engine {
         } else {
             Self::named(settings.model)?
         };
-        let restorer = restorer.strength(settings.strength)?.brightness(settings.brightness)?;
-        let restorer = restorer.always(settings.always).compatible(settings.compatible)?;
+        let restorer = match settings.strength {
+            Some(strength) => restorer.strength(strength)?,
+            None => restorer,
+        };
+        let restorer = restorer.protection(settings.protection)?.preview(settings.preview)?;
+        let restorer = restorer.brightness(settings.brightness)?.always(settings.always);
+        let restorer = restorer.compatible(settings.compatible)?;
         Ok(Self { restorer, known: HashMap::new() })
     }
 

@@ -282,7 +282,7 @@ type Shape = (usize, Extent);
 
 fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, String> {
     let wanted = match layer {
-        Layer::Input => 0,
+        Layer::Input | Layer::Learned { .. } => 0,
         Layer::Add
         | Layer::Multiply
         | Layer::Divide
@@ -294,6 +294,9 @@ fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
     };
     if inputs.len() != wanted {
         return Err(format!("{} reads {wanted} inputs, got {}", layer.kind(), inputs.len()));
+    }
+    if let Layer::Learned { channels, length, .. } = layer {
+        return Ok((*channels, Extent::Fixed { height: 1, width: *length }));
     }
     let Some(&x) = inputs.first() else { return Err("inputs are made by `input`".into()) };
     match layer {
@@ -323,6 +326,40 @@ fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
         }
         Layer::Softmax { groups } => Err(format!("{} channels in {groups} groups", x.channels)),
         Layer::GlobalPool => Ok((x.channels, Extent::SCALAR)),
+        Layer::Attention { .. }
+        | Layer::Tokens { .. }
+        | Layer::Embed { .. }
+        | Layer::Place(_)
+        | Layer::Learned { .. } => token_shape(layer, x),
+    }
+}
+
+/// Shapes of the layers that see their input as a row of tokens; it must not grow with the picture.
+fn token_shape(layer: &Layer, x: &Node) -> std::result::Result<Shape, String> {
+    let Extent::Fixed { height, width } = x.extent else {
+        return Err(format!(
+            "{} needs a fixed extent, {} follows the picture",
+            layer.kind(),
+            x.name
+        ));
+    };
+    let row = |length| Extent::Fixed { height: 1, width: length };
+    match layer {
+        Layer::Attention { heads, .. } if *heads > 0 && x.channels % (3 * heads) == 0 => {
+            Ok((x.channels / 3, x.extent))
+        }
+        Layer::Attention { heads, .. } => {
+            Err(format!("{} channels are not three times {heads} heads", x.channels))
+        }
+        Layer::Tokens { count, class } if *count == height * width + usize::from(*class) => {
+            Ok((x.channels, row(*count)))
+        }
+        Layer::Tokens { count, .. } => Err(format!("{count} tokens of {height}×{width}")),
+        Layer::Embed { width: channels, .. } if x.channels == 1 && height == 1 => {
+            Ok((*channels, x.extent))
+        }
+        Layer::Place(place) if height == 1 && *place < width => Ok((x.channels, Extent::SCALAR)),
+        _ => Err(format!("{} of {} channels, {height}×{width}", layer.kind(), x.channels)),
     }
 }
 

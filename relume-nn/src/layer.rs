@@ -123,6 +123,8 @@ pub enum Pointwise {
     Log2,
     /// Clamped to the range.
     Clamp(f32, f32),
+    /// `x / (1 + e^(−1.702 x))` (Hendrycks and Gimpel 2016).
+    QuickGelu,
 }
 
 impl Pointwise {
@@ -141,6 +143,7 @@ impl Pointwise {
             Self::Tanh => x.tanh(),
             Self::Log2 => x.log2(),
             Self::Clamp(low, high) => x.clamp(low, high),
+            Self::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
         }
     }
 }
@@ -207,6 +210,40 @@ pub enum Layer {
     },
     /// Mean over all pixels: a barrier.
     GlobalPool,
+    /// Every pixel of a fixed extent looks at every other (Vaswani et al. 2017): `[n, 3c, h, w]`,
+    /// queries, keys and values, to `[n, c, h, w]`.
+    Attention {
+        /// Parts of the channels that attend on their own.
+        heads: usize,
+        /// Whether a pixel looks at itself and those before it only.
+        causal: bool,
+    },
+    /// All pixels of a fixed extent in one row, each with a learned offset; with `class` one learned
+    /// token before them (Dosovitskiy et al. 2021).
+    Tokens {
+        /// Length of the row.
+        count: usize,
+        /// Whether a learned token comes first.
+        class: bool,
+    },
+    /// Numbers of words `[n, 1, 1, length]` to learned vectors `[n, width, 1, length]`.
+    Embed {
+        /// Words.
+        vocabulary: usize,
+        /// Values of a vector.
+        width: usize,
+    },
+    /// Reads nothing and gives what is learned: `samples` times `channels`, `length` in a row.
+    Learned {
+        /// Samples, whatever the batch.
+        samples: usize,
+        /// Channels.
+        channels: usize,
+        /// Pixels in the row.
+        length: usize,
+    },
+    /// One pixel of the only row: `[n, c, 1, 1]`.
+    Place(usize),
     /// Display light to display light through exposure `[n, 2, 1, 1]` (gain, white): see
     /// [`relight`](crate::relight).
     Relight,
@@ -249,6 +286,18 @@ impl Layer {
                 parameters
             }
             Self::LayerNorm { .. } => vec![vector("weight"), vector("bias")],
+            Self::Tokens { count, class } => {
+                let shape = vec![*count, channels];
+                let offsets = Parameter { suffix: "positional_embedding", shape, trained };
+                class.then(|| vector("class_embedding")).into_iter().chain([offsets]).collect()
+            }
+            Self::Embed { vocabulary, width } => {
+                vec![Parameter { suffix: "weight", shape: vec![*vocabulary, *width], trained }]
+            }
+            Self::Learned { samples, channels, length } => {
+                let shape = vec![*samples, *channels, 1, *length];
+                vec![Parameter { suffix: "weight", shape, trained }]
+            }
             _ => Vec::new(),
         }
     }
@@ -277,6 +326,11 @@ impl Layer {
             Self::PixelUnshuffle(_) => "pixel_unshuffle",
             Self::Enlarge(_) => "enlarge",
             Self::GlobalPool => "global_pool",
+            Self::Attention { .. } => "attention",
+            Self::Tokens { .. } => "tokens",
+            Self::Embed { .. } => "embed",
+            Self::Learned { .. } => "learned",
+            Self::Place(_) => "place",
             Self::Relight => "relight",
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! Slow on purpose. The other executors are compared with this one.
 
+pub(crate) mod tokens;
+
 use std::collections::BTreeMap;
 
 use crate::graph::{Graph, Node};
@@ -77,9 +79,23 @@ pub(crate) fn parameter<'a>(weights: &'a Weights, node: &Node, suffix: &str) -> 
 
 /// One layer on whole inputs.
 pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tensor {
+    if let Layer::Learned { samples, channels, length } = node.layer {
+        let values = parameter(weights, node, "weight").to_vec();
+        return Tensor::new([samples, channels, 1, length], values);
+    }
     let x = inputs[0];
     match &node.layer {
-        Layer::Input => x.clone(),
+        Layer::Input | Layer::Learned { .. } => x.clone(),
+        Layer::Attention { heads, causal } => tokens::attention(x, *heads, *causal),
+        Layer::Tokens { .. } => {
+            let class = parameter(weights, node, "class_embedding");
+            tokens::row(x, class, parameter(weights, node, "positional_embedding"))
+        }
+        Layer::Embed { .. } => tokens::embed(x, parameter(weights, node, "weight"), node.channels),
+        Layer::Place(place) => {
+            let shape = [x.shape[0], x.shape[1], 1, 1];
+            Tensor::from_fn(shape, |n, c, _, _| x.at(n, c, 0, *place))
+        }
         Layer::Conv(conv) => {
             let bias = parameter(weights, node, "bias");
             convolve(conv, x, parameter(weights, node, "weight"), bias)

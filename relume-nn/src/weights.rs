@@ -142,6 +142,9 @@ fn initial(rng: &mut ChaCha8Rng, layer: &Layer, suffix: &str, count: usize) -> V
                 _ => vec![0.0; count],
             }
         }
+        // As CLIP starts them (Radford et al. 2021).
+        (Layer::Embed { .. } | Layer::Learned { .. }, _) => normal(rng, count, 0.02),
+        (Layer::Tokens { .. }, _) => normal(rng, count, 0.01),
         (Layer::Prelu { .. }, _) => vec![0.25; count],
         (Layer::LayerNorm { .. }, "weight")
         | (Layer::BatchNorm { .. }, "weight" | "running_var") => vec![1.0; count],

@@ -3,8 +3,9 @@
 //! Diagnose: a fine picture is left alone. Otherwise survey the thumbnail, decide on the light, run
 //! the local network in tiles, and put back what the network must not touch: colours outside its
 //! gamut, opacity, greyness, metadata. Networks of others know no survey and no exposure: they are
-//! run as they are.
+//! run as they are, `sem` behind its gate.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use relume_nn::{Feeds, Tensor, Weights};
 
 use crate::exposure::Thumbnail;
 use crate::models::lantern::{BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, THUMBNAIL, THUMBNAIL_SIDE};
+use crate::models::sem::{self, Gate};
 use crate::models::{self, ModelCard};
 use crate::{Diagnosis, Error, Result, Verdict, compatible, diagnose};
 
@@ -29,7 +31,10 @@ const LIGHT_GATE: [f32; 2] = [1.5, 2.0];
 pub struct Restorer {
     card: &'static ModelCard,
     network: Network,
-    strength: f32,
+    /// What the user asked for; unasked, everything or what the gate allows.
+    strength: Option<f32>,
+    protection: Option<f32>,
+    preview: Option<NonZeroUsize>,
     brightness: Option<f32>,
     always: bool,
     compatible: bool,
@@ -104,18 +109,14 @@ impl Restorer {
     /// # Errors
     /// [`Error::Model`] when the weights do not fit.
     pub fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
-        let network = Network::new((card.graph)()?, weights)?;
-        Ok(Self {
-            card,
-            network,
-            strength: 1.0,
-            brightness: None,
-            always: false,
-            compatible: false,
-        })
+        let network = Network::new(models::for_restoring(card)?, weights)?;
+        let (strength, protection, preview, brightness) = (None, None, None, None);
+        let (always, compatible) = (false, false);
+        Ok(Self { card, network, strength, protection, preview, brightness, always, compatible })
     }
 
-    /// How much is done, 0 (nothing) to 1 (everything, the default).
+    /// How much is done, 0 (nothing) to 1 (everything). Without a call it is everything, but for
+    /// `sem`, whose gate then decides by the picture's exposure.
     ///
     /// # Errors
     /// [`Error::Parameter`] outside that range.
@@ -123,8 +124,50 @@ impl Restorer {
         if !(0.0..=1.0).contains(&strength) {
             return Err(Error::Parameter(format!("strength is {strength}; it goes from 0 to 1")));
         }
-        self.strength = strength;
+        self.strength = Some(strength);
         Ok(self)
+    }
+
+    /// How much the bright parts are kept from being brightened, 0 to 1: for networks with a gate.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] outside that range, and when the network has no gate.
+    pub fn protection(mut self, protection: Option<f32>) -> Result<Self> {
+        if let Some(value) = protection {
+            if !(0.0..=1.0).contains(&value) {
+                let message = format!("highlight protection is {value}; it goes from 0 to 1");
+                return Err(Error::Parameter(message));
+            }
+            self.needs_gate("highlight protection")?;
+        }
+        self.protection = protection;
+        Ok(self)
+    }
+
+    /// The network alone: no verdict and no gate keep it from anything. For comparisons.
+    #[must_use]
+    pub fn unguarded(self) -> Self {
+        Self { strength: Some(1.0), protection: Some(0.0), always: true, ..self }
+    }
+
+    /// A fast preview: curve maps of a copy so many times smaller, applied at full size.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when the network has no such maps.
+    pub fn preview(mut self, times: Option<NonZeroUsize>) -> Result<Self> {
+        if times.is_some() {
+            self.needs_gate("preview")?;
+        }
+        self.preview = times;
+        Ok(self)
+    }
+
+    fn needs_gate(&self, what: &str) -> Result<()> {
+        if self.is_gated() {
+            return Ok(());
+        }
+        let message = format!("{} has no {what}; sem has", self.card.name);
+        Err(Error::Parameter(message))
     }
 
     /// The mean display luma to aim at, 0.02 to 0.9; `None` (the default) lets the survey decide.
@@ -213,32 +256,77 @@ impl Restorer {
         let diagnosis = diagnose(image);
         let thumbnail = Thumbnail::of(image);
         let mut feeds = Feeds::new();
+        let mut gate = None;
         let (exposure, mut report) = if self.surveys() {
             feeds = self.survey(&thumbnail);
             self.decide(&thumbnail, &feeds, &diagnosis)?
         } else {
-            self.as_it_is(&thumbnail, &diagnosis)?
+            gate = self.gate(&diagnosis);
+            self.as_it_is(&thumbnail, &diagnosis, gate)?
         };
         if report.left_alone {
             progress.report(1.0)?;
             return Ok(report);
         }
-        feeds.insert(EXPOSURE.into(), Tensor::scalars(&[exposure.gain, exposure.white]));
-        let Size { width, height } = image.size();
-        let blend = |before: &[f32], after: &mut [f32]| self.keep(before, exposure, after);
-        let values = image.values_mut();
-        let picture = PictureMut { name: IMAGE, height, width, values, blend: &blend };
-        let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
-        self.network.run_in_place(picture, &feeds, self.card.output, Cut::Fitting, &tell)?;
+        // A gate has scaled the curves: its result is not blended with the input.
+        let share = if gate.is_some() { 1.0 } else { report.strength };
+        if let (Some(gate), Some(times)) = (gate, self.preview) {
+            sem::preview(&self.network, image, gate, times)?;
+            progress.report(1.0)?;
+        } else {
+            feeds.extend(gate.map(Gate::feeds).unwrap_or_default());
+            feeds.insert(EXPOSURE.into(), Tensor::scalars(&[exposure.gain, exposure.white]));
+            self.run(image, &feeds, exposure, share, progress)?;
+        }
         if !self.surveys() {
             report.brightness_wanted = Thumbnail::of(image).brightness(Exposure::NEUTRAL);
         }
         Ok(report)
     }
 
+    fn run(
+        &self,
+        image: &mut Image<Srgb>,
+        feeds: &Feeds,
+        exposure: Exposure,
+        share: f32,
+        progress: &Progress<'_>,
+    ) -> Result<()> {
+        let Size { width, height } = image.size();
+        let blend = |before: &[f32], after: &mut [f32]| keep(before, exposure, share, after);
+        let values = image.values_mut();
+        let picture = PictureMut { name: IMAGE, height, width, values, blend: &blend };
+        let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
+        self.network.run_in_place(picture, feeds, self.card.output, Cut::Fitting, &tell)?;
+        Ok(())
+    }
+
     /// Whether the network surveys a thumbnail and takes a wanted exposure.
     fn surveys(&self) -> bool {
-        self.network.graph().nodes().iter().any(|node| node.name == THUMBNAIL)
+        self.takes(THUMBNAIL)
+    }
+
+    /// Whether how much the network does is told to it by a gate.
+    fn is_gated(&self) -> bool {
+        self.takes(sem::AMOUNT)
+    }
+
+    fn takes(&self, input: &str) -> bool {
+        self.network.graph().nodes().iter().any(|node| node.name == input)
+    }
+
+    /// The gate for a picture, if the network has one: what the user asked for, else what suits.
+    fn gate(&self, diagnosis: &Diagnosis) -> Option<Gate> {
+        let usual = self.is_gated().then(|| Gate::of(&diagnosis.exposure))?;
+        Some(Gate {
+            amount: self.strength.unwrap_or(usual.amount),
+            protection: self.protection.unwrap_or(usual.protection),
+        })
+    }
+
+    /// How much is to be done where no gate decides.
+    fn asked_strength(&self) -> f32 {
+        self.strength.unwrap_or(1.0)
     }
 
     /// What is done by a network that makes a picture out of a picture and takes no wishes.
@@ -246,6 +334,7 @@ impl Restorer {
         &self,
         thumbnail: &Thumbnail,
         diagnosis: &Diagnosis,
+        gate: Option<Gate>,
     ) -> Result<(Exposure, RestoreReport)> {
         if self.brightness.is_some() {
             let message = format!("{} takes no brightness; lantern-s does", self.card.name);
@@ -253,14 +342,15 @@ impl Restorer {
         }
         let before = thumbnail.brightness(Exposure::NEUTRAL);
         let fine = diagnosis.verdict == Verdict::Fine;
+        let strength = gate.map_or(self.asked_strength(), |gate| gate.amount);
         let report = RestoreReport {
             verdict: diagnosis.verdict,
-            left_alone: self.strength == 0.0 || (fine && !self.always && !self.compatible),
+            left_alone: strength == 0.0 || (fine && !self.always && !self.compatible),
             brightness_before: before,
             brightness_wanted: before,
             lack_ev: 0.0,
             gain_ev: 0.0,
-            strength: self.strength,
+            strength,
         };
         Ok((Exposure::NEUTRAL, report))
     }
@@ -293,8 +383,9 @@ impl Restorer {
         };
         let asked = self.always || self.brightness.is_some();
         let fine = verdict == Verdict::Fine && stops == 0.0;
-        let left_alone = self.strength == 0.0 || (fine && !asked);
-        let stops = self.strength * stops;
+        let strength = self.asked_strength();
+        let left_alone = strength == 0.0 || (fine && !asked);
+        let stops = strength * stops;
         let exposure = thumbnail.exposure(stops.exp2());
         let report = RestoreReport {
             verdict,
@@ -303,7 +394,7 @@ impl Restorer {
             brightness_wanted: wanted,
             lack_ev: lack,
             gain_ev: stops,
-            strength: self.strength,
+            strength,
         };
         Ok((exposure, report))
     }
@@ -313,19 +404,6 @@ impl Restorer {
         let said = self.network.run_fixed(feeds, &[BRIGHTNESS])?;
         let said = said.get(BRIGHTNESS).and_then(|tensor| tensor.values.first().copied());
         said.ok_or_else(|| Error::Model(format!("{} says no brightness", self.card.name)))
-    }
-
-    /// Blends by strength, and adds back what lies outside the range the network works in.
-    fn keep(&self, before: &[f32], exposure: Exposure, restored: &mut [f32]) {
-        let strength = self.strength;
-        for (after, &before) in restored.iter_mut().zip(before) {
-            let inside = before.clamp(0.0, 1.0);
-            let mut value = after.clamp(0.0, 1.0);
-            if strength < 1.0 {
-                value = strength * value + (1.0 - strength) * exposure.relight(inside);
-            }
-            *after = value + (before - inside);
-        }
     }
 
     /// Predicts time and memory for a picture of `size`, from a short run on this machine.
@@ -352,6 +430,9 @@ impl Restorer {
         let mut image = Image::<Srgb>::black(size);
         let mut feeds =
             if self.surveys() { self.survey(&Thumbnail::of(&image)) } else { Feeds::new() };
+        if self.is_gated() {
+            feeds.extend(Gate::OPEN.feeds());
+        }
         feeds.insert(EXPOSURE.into(), Tensor::scalars(&[1.0, 1.0]));
         let Size { width, height } = size;
         let mut best = f64::INFINITY;
@@ -364,6 +445,18 @@ impl Restorer {
             best = best.min(clock.elapsed().as_secs_f64());
         }
         Ok(best)
+    }
+}
+
+/// Blends by `strength`, and adds back what lies outside the range the network works in.
+fn keep(before: &[f32], exposure: Exposure, strength: f32, restored: &mut [f32]) {
+    for (after, &before) in restored.iter_mut().zip(before) {
+        let inside = before.clamp(0.0, 1.0);
+        let mut value = after.clamp(0.0, 1.0);
+        if strength < 1.0 {
+            value = strength * value + (1.0 - strength) * exposure.relight(inside);
+        }
+        *after = value + (before - inside);
     }
 }
 

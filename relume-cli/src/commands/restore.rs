@@ -42,9 +42,15 @@ pub(crate) struct Args {
     /// File or folder to write to, - for stdout
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
-    /// How much of the effect, 0 to 1
-    #[arg(long, default_value_t = 1.0, value_parser = strength)]
-    strength: f32,
+    /// How much of the effect, 0 to 1 [default: 1; with sem, what the picture's exposure calls for]
+    #[arg(long, value_parser = strength)]
+    strength: Option<f32>,
+    /// How much bright parts are kept from being brightened, 0 to 1; for sem [default: 0.5]
+    #[arg(long, value_name = "SHARE", value_parser = strength)]
+    protect_highlights: Option<f32>,
+    /// Quick look: light from a copy so many times smaller, applied at full size; for sem
+    #[arg(long, value_name = "TIMES")]
+    preview: Option<NonZeroUsize>,
     /// Mean brightness to aim at, 0.02 to 0.9 [default: what suits the picture]
     #[arg(long, value_parser = brightness)]
     brightness: Option<f32>,
@@ -121,6 +127,8 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let mut engine = Engine::load(&Settings {
         model: &args.model,
         strength: args.strength,
+        protection: args.protect_highlights,
+        preview: args.preview,
         brightness: args.brightness,
         always: args.always,
         compatible: args.compatible,

@@ -1,6 +1,7 @@
 //! The executor for training and GPUs: the graph interpreted on burn tensors, with autodiff.
 
 mod fused_conv;
+mod tokens;
 
 use std::collections::BTreeMap;
 
@@ -97,10 +98,23 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
     if node.layer == Layer::Concat {
         return Ok(Tensor::cat(inputs, 1));
     }
+    if let Layer::Learned { samples, channels, length } = node.layer {
+        return Ok(parameters.of(node, "weight")?.reshape([samples, channels, 1, length]));
+    }
     let x = inputs.swap_remove(0);
     let [n, c, h, w] = x.dims();
     Ok(match &node.layer {
-        Layer::Input | Layer::Concat => x,
+        Layer::Input | Layer::Concat | Layer::Learned { .. } => x,
+        Layer::Attention { heads, causal } => tokens::attention(x, *heads, *causal),
+        Layer::Tokens { count, class } => {
+            let offsets = parameters.of(node, "positional_embedding")?.reshape([*count, c]);
+            let token = if *class { Some(parameters.of(node, "class_embedding")?) } else { None };
+            tokens::row(x, token, offsets)
+        }
+        Layer::Embed { vocabulary, width } => {
+            tokens::embed(x, parameters.of(node, "weight")?.reshape([*vocabulary, *width]))
+        }
+        Layer::Place(place) => x.narrow(3, *place, 1),
         Layer::Conv(conv) => convolve(conv, node, parameters, x)?,
         Layer::Pointwise(function) => pointwise(*function, x),
         Layer::Prelu { shared } => {
@@ -184,6 +198,7 @@ fn pointwise(function: Pointwise, x: Tensor<4>) -> Tensor<4> {
         Pointwise::Tanh => activation::tanh(x),
         Pointwise::Log2 => x.log() * std::f32::consts::LOG2_E,
         Pointwise::Clamp(low, high) => x.clamp(low, high),
+        Pointwise::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
     }
 }
 

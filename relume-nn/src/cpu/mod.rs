@@ -115,6 +115,13 @@ impl Network {
     /// [`Error::Weights`] when they do not fit the graph.
     pub fn new(graph: Graph, weights: Weights) -> Result<Self> {
         weights.check(&graph)?;
+        for node in graph.nodes() {
+            if let Layer::Learned { samples: 2.., .. } = node.layer {
+                let message =
+                    format!("{} is of several samples: train or run it by burn", node.name);
+                return Err(Error::Run(message));
+            }
+        }
         let program = Program::new(&graph, &weights);
         // What is packed is not needed a second time.
         let nodes = || graph.nodes().iter().filter(|node| !node.layer.parameters(1).is_empty());
@@ -347,7 +354,8 @@ impl Network {
                 let tensor = crate::reference::feed(&self.graph, node, feeds)?;
                 out.fill_from_planar(&tensor.values[..node.channels * height * width]);
             } else {
-                let source = self.graph.nodes()[step.inputs[0]].extent.size(0, 0);
+                let first = step.inputs.first().map(|&input| &self.graph.nodes()[input]);
+                let source = first.map_or((0, 0), |node| node.extent.size(0, 0));
                 let find = |&value: &usize| windows[value].as_ref();
                 let work = steps::Work {
                     graph: &self.graph,

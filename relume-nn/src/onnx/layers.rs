@@ -1,7 +1,7 @@
 //! Each layer as ONNX operators. A new layer is one arm in [`write`].
 
-use super::Writer;
 use super::messages::Attribute;
+use super::{Writer, tokens};
 use crate::graph::{Node, NodeId};
 use crate::layer::{Conv, Layer, Pointwise};
 use crate::relight::KNEE;
@@ -11,9 +11,21 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
     let inputs: Vec<String> = node.inputs.iter().map(|&id| w.value(id)).collect();
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let (out, name) = (w.value(id), node.name.as_str());
+    if let Layer::Learned { samples, channels, length } = node.layer {
+        return tokens::learned(w, node, [samples, channels, 1, length], &out);
+    }
     let Some(&x) = inputs.first() else { return };
     match &node.layer {
-        Layer::Input => {}
+        Layer::Input | Layer::Learned { .. } => {}
+        Layer::Attention { heads, causal } => {
+            tokens::attention(w, node, (*heads, *causal), x, &out)
+        }
+        Layer::Tokens { count, class } => tokens::row(w, node, (*count, *class), x, &out),
+        Layer::Embed { .. } => tokens::embed(w, node, x, &out),
+        Layer::Place(place) => {
+            let parts = [*place, place + 1, 3].map(|place| w.places(&[place as i64]));
+            w.operator("Slice", &[x, &parts[0], &parts[1], &parts[2]], &out, Vec::new());
+        }
         Layer::Conv(conv) => convolution(w, node, conv, x, &out),
         Layer::Pointwise(function) => pointwise(w, *function, x, &out),
         Layer::Prelu { shared } => {
@@ -97,6 +109,12 @@ fn pointwise(w: &mut Writer<'_>, function: Pointwise, x: &str, out: &str) {
         Pointwise::Clamp(low, high) => {
             let (low, high) = (w.number(low), w.number(high));
             w.operator("Clip", &[x, &low, &high], out, Vec::new());
+        }
+        Pointwise::QuickGelu => {
+            let factor = w.number(1.702);
+            let steep = w.step(out, "Mul", &[x, &factor], Vec::new());
+            let open = w.step(out, "Sigmoid", &[&steep], Vec::new());
+            w.operator("Mul", &[x, &open], out, Vec::new());
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod layers;
 mod messages;
+mod tokens;
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -7,7 +7,9 @@ mod confidence;
 mod contrastive;
 mod copy_gate;
 mod cross_entropy;
+mod cue;
 mod edge;
+mod encoder;
 mod exposure;
 mod flow;
 mod frequency;
@@ -23,6 +25,7 @@ mod log_light;
 mod ms_ssim;
 mod parameters;
 mod perceptual;
+mod prior;
 mod prompt;
 mod pu21;
 mod spatial_consistency;
@@ -30,9 +33,12 @@ mod ssim;
 
 use burn::tensor::Tensor;
 
+pub use cue::Cue;
+pub use encoder::Encoder;
 pub use given::Given;
 pub use parameters::Parameter;
 pub use perceptual::Perceptual;
+pub use prior::Prior;
 
 use crate::Result;
 
@@ -45,6 +51,7 @@ pub const LOSSES: &[&LossCard] = &[
     &contrastive::CARD,
     &copy_gate::CARD,
     &cross_entropy::CARD,
+    &cue::CARD,
     &edge::CARD,
     &exposure::CARD,
     &flow::CARD,
@@ -58,6 +65,7 @@ pub const LOSSES: &[&LossCard] = &[
     &log_light::CARD,
     &ms_ssim::CARD,
     &perceptual::CARD,
+    &prior::CARD,
     &prompt::CARD,
     &pu21::CARD,
     &spatial_consistency::CARD,

@@ -94,6 +94,12 @@ impl Stage {
         for path in sources.chain(sets).chain(&mut self.data.manifest).chain(from) {
             *path = folder.join(&*path);
         }
+        let files = self.losses.iter_mut().filter_map(|loss| loss.parameters.get_mut("weights"));
+        for file in files {
+            if let Some(name) = file.as_str().filter(|name| means_a_file(name)) {
+                *file = folder.join(name).to_string_lossy().into_owned().into();
+            }
+        }
     }
 
     fn check(&self) -> std::result::Result<(), String> {

@@ -1,8 +1,10 @@
 //! How pictures become inputs and targets of a network. A new task is a file here and one line in
 //! [`TASKS`].
 
+mod cues;
 mod lantern;
 mod paired;
+mod shrinks;
 mod zero_reference;
 
 use std::collections::BTreeMap;
@@ -20,7 +22,8 @@ use crate::recipe::{LossRecipe, Stage};
 use crate::{Error, Result};
 
 /// Every task; the first of which a network is typical is its own.
-pub const TASKS: &[&TaskCard] = &[&lantern::CARD, &zero_reference::CARD, &paired::CARD];
+pub const TASKS: &[&TaskCard] =
+    &[&lantern::CARD, &cues::CARD, &shrinks::CARD, &zero_reference::CARD, &paired::CARD];
 
 /// The static description of a task.
 #[derive(Debug)]

@@ -1,8 +1,11 @@
 //! The networks this library knows. A new one is a file here and one line in [`MODELS`].
 
+pub mod clip;
+pub mod cues;
 pub mod lantern;
 pub mod mirnet;
 pub mod sci;
+pub mod sem;
 pub mod zero_dce;
 
 use relume_nn::{Facts, Graph, Weights};
@@ -10,8 +13,18 @@ use relume_nn::{Facts, Graph, Weights};
 use crate::{Error, Result};
 
 /// Every network, in alphabetical order.
-pub const MODELS: &[&ModelCard] =
-    &[&lantern::S, &mirnet::CARD, &mirnet::SMALL, &sci::CARD, &zero_dce::FULL, &zero_dce::LIGHT];
+pub const MODELS: &[&ModelCard] = &[
+    &clip::CARD,
+    &clip::PRIOR,
+    &cues::CARD,
+    &lantern::S,
+    &mirnet::CARD,
+    &mirnet::SMALL,
+    &sci::CARD,
+    &sem::CARD,
+    &zero_dce::FULL,
+    &zero_dce::LIGHT,
+];
 
 /// The static description of a network.
 #[derive(Debug)]
@@ -49,6 +62,27 @@ impl ModelCard {
         })?;
         Ok(Weights::from_safetensors(bytes)?)
     }
+}
+
+/// Weights of another program's layout in that of `card`; those that need no change as they are.
+///
+/// # Errors
+/// [`Error::Model`] when parts that belong together do not fit.
+pub fn adopt(card: &ModelCard, weights: Weights) -> Result<Weights> {
+    match card.name {
+        name if name == clip::CARD.name => clip::adopt(weights),
+        name if name == clip::PRIOR.name => Ok(clip::add_prompts(clip::adopt(weights)?, 2)),
+        _ => Ok(weights),
+    }
+}
+
+/// The graph of a network as the restorer runs it: the same parameters, what the restorer decides
+/// as further inputs.
+///
+/// # Errors
+/// When the layers do not make a graph, which tests rule out.
+pub fn for_restoring(card: &ModelCard) -> relume_nn::Result<Graph> {
+    if card.name == sem::CARD.name { sem::gated() } else { (card.graph)() }
 }
 
 /// Whether `text` means a weights file and not the name of a network: by its form alone, so that

@@ -18,7 +18,7 @@ pub static FULL: ModelCard = ModelCard {
     help: "dark photos without noise: eight steps of a curve with maps of its own for each",
     source: "Guo et al. 2020, Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement",
     output: ENHANCED,
-    graph: || build("zero-dce", 3 * STEPS, ordinary),
+    graph: || curve_network("zero-dce", 3 * STEPS, ordinary, None),
     weights: None,
 };
 
@@ -29,34 +29,34 @@ pub static LIGHT: ModelCard = ModelCard {
     source: "Li et al. 2021, Learning to Enhance Low-Light Image via Zero-Reference Deep Curve \
              Estimation (Zero-DCE++); Zheng and Gupta 2022 (SGZ)",
     output: ENHANCED,
-    graph: || build("zero-dce-light", 3, separable),
+    graph: || curve_network("zero-dce-light", 3, separable, None),
     weights: None,
 };
 
 const WIDTH: usize = 32;
-const STEPS: usize = 8;
+pub(super) const STEPS: usize = 8;
+
+/// Names of the inputs of a gate: factors of the curve maps, and a modulation of the brightest
+/// channel that gives the factor of each pixel.
+pub(super) type GateInputs<'a> = (&'a str, &'a str);
 
 type MakeConv = fn(&mut GraphBuilder, &str, NodeId, usize) -> NodeId;
 
-/// A curve network with `maps` curve maps, built of the convolutions that `conv` makes.
-fn build(name: &str, maps: usize, conv: MakeConv) -> Result<Graph> {
+/// A curve network with `maps` curve maps, built of the convolutions that `conv` makes, its maps
+/// scaled from outside if there is a `gate`.
+pub(super) fn curve_network(
+    name: &str,
+    maps: usize,
+    conv: MakeConv,
+    gate: Option<GateInputs<'_>>,
+) -> Result<Graph> {
     let mut g = GraphBuilder::new(name);
     let image = g.input(IMAGE, 3, Extent::PICTURE);
-    let layer = |g: &mut GraphBuilder, key: &str, x: NodeId| {
-        let x = conv(g, key, x, WIDTH);
-        g.pointwise(x, Pointwise::Relu)
+    let curves = curves(&mut g, image, maps, conv);
+    let curves = match gate {
+        Some(inputs) => gated(&mut g, image, curves, inputs),
+        None => curves,
     };
-    let x1 = layer(&mut g, "e_conv1", image);
-    let x2 = layer(&mut g, "e_conv2", x1);
-    let x3 = layer(&mut g, "e_conv3", x2);
-    let x4 = layer(&mut g, "e_conv4", x3);
-    let both = g.layer("x3_x4", Layer::Concat, &[x3, x4]);
-    let x5 = layer(&mut g, "e_conv5", both);
-    let both = g.layer("x2_x5", Layer::Concat, &[x2, x5]);
-    let x6 = layer(&mut g, "e_conv6", both);
-    let both = g.layer("x1_x6", Layer::Concat, &[x1, x6]);
-    let curves = conv(&mut g, "e_conv7", both, maps);
-    let curves = g.pointwise(curves, Pointwise::Tanh);
     g.output(CURVES, curves);
 
     let mut y = image;
@@ -73,13 +73,49 @@ fn build(name: &str, maps: usize, conv: MakeConv) -> Result<Graph> {
     g.finish()
 }
 
+/// Seven convolutions from the picture to its curve maps.
+fn curves(g: &mut GraphBuilder, image: NodeId, maps: usize, conv: MakeConv) -> NodeId {
+    let layer = |g: &mut GraphBuilder, key: &str, x: NodeId| {
+        let x = conv(g, key, x, WIDTH);
+        g.pointwise(x, Pointwise::Relu)
+    };
+    let x1 = layer(g, "e_conv1", image);
+    let x2 = layer(g, "e_conv2", x1);
+    let x3 = layer(g, "e_conv3", x2);
+    let x4 = layer(g, "e_conv4", x3);
+    let both = g.layer("x3_x4", Layer::Concat, &[x3, x4]);
+    let x5 = layer(g, "e_conv5", both);
+    let both = g.layer("x2_x5", Layer::Concat, &[x2, x5]);
+    let x6 = layer(g, "e_conv6", both);
+    let both = g.layer("x1_x6", Layer::Concat, &[x1, x6]);
+    let maps = conv(g, "e_conv7", both, maps);
+    g.pointwise(maps, Pointwise::Tanh)
+}
+
+/// Curve maps times the amount, times what the brightest channel of each pixel leaves of it.
+fn gated(
+    g: &mut GraphBuilder,
+    image: NodeId,
+    curves: NodeId,
+    (amount, protection): GateInputs<'_>,
+) -> NodeId {
+    let amount = g.input(amount, g.channels(curves), Extent::SCALAR);
+    let protection = g.input(protection, 2, Extent::SCALAR);
+    let pooled = g.layer("gate.pool", Layer::ChannelPool, &[image]);
+    let brightest = g.layer("gate.brightest", Layer::Slice { from: 0, to: 1 }, &[pooled]);
+    let kept = g.layer("gate.protect", Layer::Modulate, &[brightest, protection]);
+    let kept = g.pointwise(kept, Pointwise::Clamp(0.0, 1.0));
+    let scaled = g.layer("gate.amount", Layer::Multiply, &[curves, amount]);
+    g.layer("gate", Layer::Multiply, &[scaled, kept])
+}
+
 /// How the paper starts them: a normal distribution of deviation 0.02.
 fn start(conv: Conv) -> Conv {
     let fan_in = conv.c_in / conv.groups * conv.kernel * conv.kernel;
     conv.initial(Initial::Normal { gain: 0.02 * (fan_in as f32).sqrt() })
 }
 
-fn ordinary(g: &mut GraphBuilder, key: &str, x: NodeId, channels: usize) -> NodeId {
+pub(super) fn ordinary(g: &mut GraphBuilder, key: &str, x: NodeId, channels: usize) -> NodeId {
     let conv = start(Conv::new(g.channels(x), channels, 3));
     g.conv(key, x, conv)
 }

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a skipped test says so, a passed one how close it came")]
 
+mod clip;
 mod files;
 mod mirnet;
+mod sem;
 
 use files::{array, beside, checkpoint};
 use relume::models::{ModelCard, sci, zero_dce};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use relume::models::{MODELS, ModelCard, find};
+use relume::models::{MODELS, ModelCard, adopt, find};
 use relume_media::atomic::Overwrite;
 use relume_nn::weights::Precision;
 use relume_nn::{Checkpoint, Graph, ImportReport, Weights};
@@ -63,8 +63,9 @@ pub(super) fn run(args: &Args, quiet: bool) -> Result<(), Failure> {
     relume_media::atomic::check_target(&output, overwrite)?;
 
     let bytes = read(&args.file)?;
-    let found = Checkpoint::read(&bytes)
+    let mut found = Checkpoint::read(&bytes)
         .map_err(|cause| Failure::new(Code::Input, format!("{}: {cause}", args.file.display())))?;
+    found.weights = adopt(card, found.weights)?;
     let graph = (card.graph)().map_err(relume::Error::from)?;
     let report = found.weights.report(&graph);
     let fits = report.is_exact() || (args.drop_unused && all_there(&report));

@@ -4,6 +4,7 @@ mod arrange;
 mod filter;
 mod pool;
 mod rows;
+mod tokens;
 
 use std::ops::Range;
 
@@ -94,6 +95,11 @@ impl<'a> Work<'a> {
             Layer::ChannelPool => pool::channels(self, rows, out),
             Layer::Softmax { groups } => pool::softmax(self, *groups, rows, out),
             Layer::GlobalPool => pool::global(self, out),
+            Layer::Attention { .. }
+            | Layer::Tokens { .. }
+            | Layer::Embed { .. }
+            | Layer::Learned { .. }
+            | Layer::Place(_) => tokens::apply(self, out),
             Layer::Pointwise(_)
             | Layer::Prelu { .. }
             | Layer::BatchNorm { .. }
