@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use relume::models::alen::{self, Route};
 use relume::models::{find, means_a_file};
 use relume::{Estimate, Restored, Restorer};
 use relume_media::{Photo, Progress, Size};
@@ -28,6 +29,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) always: bool,
     /// Work as the authors of MIRNet's event-photo program did.
     pub(crate) compatible: bool,
+    /// Which way a picture is lit; none: the model decides.
+    pub(crate) route: Option<Route>,
     /// Threads to use; none: all.
     pub(crate) threads: Option<NonZeroUsize>,
 }
@@ -59,7 +62,7 @@ impl Engine {
         };
         let restorer = restorer.protection(settings.protection)?.preview(settings.preview)?;
         let restorer = restorer.brightness(settings.brightness)?.always(settings.always);
-        let restorer = restorer.compatible(settings.compatible)?;
+        let restorer = restorer.compatible(settings.compatible)?.route(settings.route)?;
         Ok(Self { restorer, known: HashMap::new() })
     }
 
@@ -69,6 +72,9 @@ impl Engine {
             let imported = Cache::from_environment()?.imported(name);
             if imported.is_file() {
                 return Ok(Restorer::from_file(&imported)?);
+            }
+            if name == alen::PUBLISHED.name {
+                return alen_of_parts();
             }
         }
         Ok(Restorer::load(name)?)
@@ -88,4 +94,27 @@ impl Engine {
     pub(crate) fn restore(&self, photo: Photo, progress: &Progress) -> Result<Restored, Failure> {
         Ok(self.restorer.photo_with(photo, progress)?)
     }
+}
+
+/// ALEN out of the imported weights of its four parts.
+fn alen_of_parts() -> Result<Restorer, Failure> {
+    let cache = Cache::from_environment()?;
+    let mut parts = Vec::new();
+    for (_, card) in alen::PARTS {
+        let path = cache.imported(card.name);
+        let bytes = std::fs::read(&path).map_err(|_| {
+            let name = card.name;
+            let message = format!(
+                "alen needs the weights of four parts, and {name} lacks them: relume models \
+                 import FILE --as {name}"
+            );
+            Failure::new(Code::Model, message)
+        })?;
+        parts.push(relume_nn::Weights::read(&bytes).map_err(relume::Error::from)?);
+    }
+    let [classifier, local, global, color] = &parts[..] else {
+        return Err(Failure::new(Code::Model, "alen has four parts".to_owned()));
+    };
+    let weights = alen::join([classifier, local, global, color])?;
+    Ok(Restorer::new(&alen::PUBLISHED, weights)?)
 }

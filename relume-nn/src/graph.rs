@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use wildmatch::WildMatch;
 
 use crate::layer::{Conv, Layer, Parameter, Pointwise};
-use crate::{Error, Result};
+use crate::{Array, Error, Result, Windows};
 
 /// Index of a node in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,6 +166,15 @@ impl Graph {
             parameters.into_iter().map(key).collect::<Vec<_>>()
         };
         self.nodes.iter().flat_map(of).filter(|(key, _)| seen.insert(key.clone())).collect()
+    }
+
+    /// Every constant that checkpoints may hold under a key, with its only possible values.
+    pub fn constants(&self) -> Vec<(String, Array)> {
+        let of = |node: &Node| {
+            let constants = node.layer.constants().into_iter();
+            constants.map(|(suffix, array)| (format!("{}.{suffix}", node.key), array)).collect()
+        };
+        self.nodes.iter().flat_map::<Vec<_>, _>(of).collect()
     }
 
     /// Whether published checkpoints of this network hold `key` although nothing needs it.
@@ -331,6 +340,9 @@ fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
         | Layer::Embed { .. }
         | Layer::Place(_)
         | Layer::Learned { .. } => token_shape(layer, x),
+        Layer::WindowAttention(windows) => attention_shape(*windows, x),
+        Layer::ToHsv | Layer::FromHsv if x.channels == 3 => Ok((3, x.extent)),
+        Layer::ToHsv | Layer::FromHsv => Err(format!("takes 3 channels, got {}", x.channels)),
     }
 }
 
@@ -387,6 +399,19 @@ fn conv_shape(conv: &Conv, x: &Node) -> std::result::Result<Shape, String> {
         }
     };
     Ok((conv.c_out, extent))
+}
+
+fn attention_shape(windows: Windows, x: &Node) -> std::result::Result<Shape, String> {
+    let Windows { heads, window, .. } = windows;
+    if heads == 0 || window == 0 || !x.channels.is_multiple_of(3 * heads) {
+        return Err(format!("{} channels do not split into 3 × {heads} heads", x.channels));
+    }
+    match x.extent {
+        Extent::Fixed { height, width } if height % window == 0 && width % window == 0 => {
+            Ok((x.channels / 3, x.extent))
+        }
+        extent => Err(format!("windows of {window} do not tile {extent:?}; it must be fixed")),
+    }
 }
 
 fn second_like(x: &Node, second: &Node, spread: bool) -> std::result::Result<Shape, String> {

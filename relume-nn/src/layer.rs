@@ -3,6 +3,9 @@
 //! A new layer is one variant of [`Layer`]; the compiler then names every place that must know it
 //! (shape here, region in `region`, arithmetic in `reference`, `cpu`, `burn`).
 
+use crate::Array;
+use crate::windows::Windows;
+
 /// A 2-D convolution with square kernel, zero padding and grouped channels.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conv {
@@ -121,10 +124,14 @@ pub enum Pointwise {
     Tanh,
     /// `log₂ x`, for exposures.
     Log2,
+    /// `x · Φ(x)` with the exact normal distribution (Hendrycks and Gimpel 2016).
+    Gelu,
     /// Clamped to the range.
     Clamp(f32, f32),
     /// `x / (1 + e^(−1.702 x))` (Hendrycks and Gimpel 2016).
     QuickGelu,
+    /// Times a constant.
+    Scale(f32),
 }
 
 impl Pointwise {
@@ -142,8 +149,10 @@ impl Pointwise {
             Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Self::Tanh => x.tanh(),
             Self::Log2 => x.log2(),
+            Self::Gelu => 0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2)),
             Self::Clamp(low, high) => x.clamp(low, high),
             Self::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
+            Self::Scale(factor) => factor * x,
         }
     }
 }
@@ -244,6 +253,13 @@ pub enum Layer {
     },
     /// One pixel of the only row: `[n, c, 1, 1]`.
     Place(usize),
+    /// Attention within windows: queries, keys and values `[n, 3 c, h, w]` to `[n, c, h, w]`; of
+    /// fixed extent, its sides multiples of the window.
+    WindowAttention(Windows),
+    /// Display light to hue, saturation and value, 0 to 1: see [`hsv`](crate::hsv).
+    ToHsv,
+    /// Hue, saturation and value to display light.
+    FromHsv,
     /// Display light to display light through exposure `[n, 2, 1, 1]` (gain, white): see
     /// [`relight`](crate::relight).
     Relight,
@@ -298,6 +314,21 @@ impl Layer {
                 let shape = vec![*samples, *channels, 1, *length];
                 vec![Parameter { suffix: "weight", shape, trained }]
             }
+            Self::WindowAttention(windows) => {
+                vec![Parameter {
+                    suffix: "pos_embedding",
+                    shape: vec![windows.table(); 2],
+                    trained,
+                }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What published checkpoints may hold beside the parameters, with the only values it can have.
+    pub fn constants(&self) -> Vec<(&'static str, Array)> {
+        match self {
+            Self::WindowAttention(windows) => windows.constants(),
             _ => Vec::new(),
         }
     }
@@ -331,6 +362,9 @@ impl Layer {
             Self::Embed { .. } => "embed",
             Self::Learned { .. } => "learned",
             Self::Place(_) => "place",
+            Self::WindowAttention(_) => "window_attention",
+            Self::ToHsv => "to_hsv",
+            Self::FromHsv => "from_hsv",
             Self::Relight => "relight",
         }
     }

@@ -11,7 +11,8 @@ use crate::layer::{Conv, Layer};
 use crate::relight::Exposure;
 use crate::tensor::{Feeds, Tensor};
 use crate::weights::Weights;
-use crate::{Error, Result};
+use crate::windows::attend;
+use crate::{Error, Result, Windows, hsv};
 
 /// Computes the `wanted` outputs of `graph` for whole pictures.
 ///
@@ -111,11 +112,7 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
             })
         }
         Layer::BatchNorm { epsilon } => batch_norm(node, weights, *epsilon, x),
-        Layer::LayerNorm { epsilon } => {
-            let (scale, shift) =
-                (parameter(weights, node, "weight"), parameter(weights, node, "bias"));
-            layer_norm(x, scale, shift, *epsilon)
-        }
+        Layer::LayerNorm { epsilon } => layer_norm(node, weights, *epsilon, x),
         Layer::Add => {
             Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) + inputs[1].at(n, c, y, i))
         }
@@ -132,10 +129,7 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
             let v = x.at(n, c, y, i);
             v + inputs[1].at(n, c, y, i) * (v * v - v)
         }),
-        Layer::Modulate => Tensor::from_fn(x.shape, |n, c, y, i| {
-            let (scale, shift) = (inputs[1].at(n, c, 0, 0), inputs[1].at(n, x.shape[1] + c, 0, 0));
-            x.at(n, c, y, i) * (1.0 + scale) + shift
-        }),
+        Layer::Modulate => modulate(x, inputs[1]),
         Layer::Concat => concat(inputs),
         Layer::Slice { from, to } => {
             let shape = [x.shape[0], to - from, x.shape[2], x.shape[3]];
@@ -148,6 +142,11 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::ChannelPool => channel_pool(x),
         Layer::Softmax { groups } => softmax(x, *groups),
         Layer::GlobalPool => global_pool(x),
+        Layer::WindowAttention(windows) => {
+            attention(*windows, x, parameter(weights, node, "pos_embedding"))
+        }
+        Layer::ToHsv => pixels(x, hsv::from_rgb),
+        Layer::FromHsv => pixels(x, hsv::to_rgb),
         Layer::Relight => Tensor::from_fn(x.shape, |n, c, y, i| {
             let (gain, white) = (inputs[1].at(n, 0, 0, 0), inputs[1].at(n, 1, 0, 0));
             Exposure { gain, white }.relight(x.at(n, c, y, i))
@@ -181,7 +180,15 @@ fn convolve(conv: &Conv, x: &Tensor, weight: &[f32], bias: &[f32]) -> Tensor {
     })
 }
 
-fn layer_norm(x: &Tensor, scale: &[f32], shift: &[f32], epsilon: f32) -> Tensor {
+fn modulate(x: &Tensor, by: &Tensor) -> Tensor {
+    Tensor::from_fn(x.shape, |n, c, y, i| {
+        let (scale, shift) = (by.at(n, c, 0, 0), by.at(n, x.shape[1] + c, 0, 0));
+        x.at(n, c, y, i) * (1.0 + scale) + shift
+    })
+}
+
+fn layer_norm(node: &Node, weights: &Weights, epsilon: f32, x: &Tensor) -> Tensor {
+    let [scale, shift] = ["weight", "bias"].map(|suffix| parameter(weights, node, suffix));
     let channels = x.shape[1];
     let mut out = x.clone();
     for n in 0..x.shape[0] {
@@ -302,6 +309,22 @@ fn unshuffle(x: &Tensor, r: usize) -> Tensor {
     Tensor::from_fn([n, c * r * r, h / r, w / r], |n, c, y, i| {
         x.at(n, c / (r * r), y * r + c / r % r, i * r + c % r)
     })
+}
+
+fn attention(windows: Windows, x: &Tensor, table: &[f32]) -> Tensor {
+    let [n, channels, height, width] = x.shape;
+    let mut out = Tensor::zeros([n, channels / 3, height, width]);
+    for sample in 0..n {
+        let read = |c, y, i| x.at(sample, c, y, i);
+        let put = |c, y, i, value| *out.at_mut(sample, c, y, i) = value;
+        attend(windows, table, (channels / 3, (height, width)), read, put);
+    }
+    out
+}
+
+/// Three numbers of each pixel made into three others.
+fn pixels(x: &Tensor, make: impl Fn([f32; 3]) -> [f32; 3]) -> Tensor {
+    Tensor::from_fn(x.shape, |n, c, y, i| make([0, 1, 2].map(|c| x.at(n, c, y, i)))[c])
 }
 
 fn global_pool(x: &Tensor) -> Tensor {

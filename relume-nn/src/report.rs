@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use crate::{Graph, Weights};
+use crate::{Array, Graph, Weights};
 
 /// Missing keys for which a likely name is looked for: each costs a walk over the unused ones.
 const MOST_GUESSES: usize = 40;
@@ -23,6 +23,8 @@ pub struct ImportReport {
     pub spare: usize,
     /// Keys whose shape differs: key, expected, found.
     pub misshapen: Vec<(String, Vec<usize>, Vec<usize>)>,
+    /// Keys of constants, such as masks, that hold other values than the graph's.
+    pub differing: Vec<String>,
 }
 
 impl ImportReport {
@@ -33,12 +35,27 @@ impl ImportReport {
         let wanted: BTreeMap<String, Vec<usize>> =
             parameters.map(|(key, parameter)| (key, parameter.shape)).collect();
         let known = |(key, _): &(&String, _)| wanted.contains_key(*key);
-        let unknown = weights.iter().filter(|entry| !known(entry)).map(|(key, _)| key.clone());
-        let (spare, unused): (Vec<_>, Vec<_>) = unknown.partition(|key| graph.is_spare(key));
-        (report.spare, report.unused) = (spare.len(), unused);
+        let constants: BTreeMap<String, Array> = graph.constants().into_iter().collect();
+        let unknown = weights.iter().filter(|entry| !known(entry));
+        let unknown = unknown.filter(|(key, array)| match constants.get(*key) {
+            Some(constant) if constant == *array => {
+                report.spare += 1;
+                false
+            }
+            Some(_) => {
+                report.differing.push((*key).clone());
+                false
+            }
+            None => true,
+        });
+        let unknown: Vec<String> = unknown.map(|(key, _)| key.clone()).collect();
+        let (spare, unused): (Vec<_>, Vec<_>) =
+            unknown.into_iter().partition(|key| graph.is_spare(key));
+        report.spare += spare.len();
+        report.unused = unused;
         for (key, shape) in wanted {
             match weights.get(&key) {
-                Some(array) if array.shape == shape => report.applied += 1,
+                Some(array) if same_values(&array.shape, &shape) => report.applied += 1,
                 Some(array) => report.misshapen.push((key, shape, array.shape.clone())),
                 None => {
                     let guess = report.missing.len() < MOST_GUESSES;
@@ -53,7 +70,10 @@ impl ImportReport {
 
     /// Whether every key was found and none is left over but spare ones.
     pub fn is_exact(&self) -> bool {
-        self.missing.is_empty() && self.unused.is_empty() && self.misshapen.is_empty()
+        self.missing.is_empty()
+            && self.unused.is_empty()
+            && self.misshapen.is_empty()
+            && self.differing.is_empty()
     }
 
     /// The report in lines, at most `most` keys of each kind.
@@ -75,6 +95,9 @@ impl ImportReport {
         section(&mut text, "wrong shape", misshapen.collect(), most);
         let unused = self.unused.iter().map(|key| (key.as_str(), String::new()));
         section(&mut text, "unused", unused.collect(), most);
+        let differing = self.differing.iter();
+        let differing = differing.map(|key| (key.as_str(), "is another constant".to_owned()));
+        section(&mut text, "differing", differing.collect(), most);
         text
     }
 }
@@ -95,11 +118,27 @@ impl fmt::Display for ImportReport {
             write!(f, "; {} of wrong shape: ", self.misshapen.len())?;
             write!(f, "{key} is {found}, expected {expected}{}", more(self.misshapen.len()))?;
         }
+        if let Some(key) = self.differing.first() {
+            let more = more(self.differing.len());
+            write!(f, "; {} constants differ: {key}{more}", self.differing.len())?;
+        }
         if let Some(key) = self.unused.first() {
             write!(f, "; {} unused: {key}{}", self.unused.len(), more(self.unused.len()))?;
         }
         Ok(())
     }
+}
+
+/// Whether a stored shape holds the same row-major values: a linear layer `[out, in · k · k]` is a
+/// convolution `[out, in, k, k]`.
+fn same_values(found: &[usize], wanted: &[usize]) -> bool {
+    let linear = || match (found, wanted) {
+        (&[out, each], &[channels, ref rest @ ..]) if rest.len() == 3 => {
+            out == channels && each == rest.iter().product::<usize>()
+        }
+        _ => false,
+    };
+    found == wanted || linear()
 }
 
 fn more(count: usize) -> &'static str {
@@ -165,6 +204,7 @@ mod tests {
             unused: vec!["old.weight".into()],
             spare: 0,
             misshapen: vec![("head.bias".into(), vec![12], vec![3, 1])],
+            differing: Vec::new(),
         };
         let table = report.table(10);
         assert!(table.starts_with("applied      3 of 34\nmissing      30\n  layer.0\n"), "{table}");

@@ -146,6 +146,7 @@ fn initial(rng: &mut ChaCha8Rng, layer: &Layer, suffix: &str, count: usize) -> V
         (Layer::Embed { .. } | Layer::Learned { .. }, _) => normal(rng, count, 0.02),
         (Layer::Tokens { .. }, _) => normal(rng, count, 0.01),
         (Layer::Prelu { .. }, _) => vec![0.25; count],
+        (Layer::WindowAttention(_), _) => normal(rng, count, 1.0),
         (Layer::LayerNorm { .. }, "weight")
         | (Layer::BatchNorm { .. }, "weight" | "running_var") => vec![1.0; count],
         _ => vec![0.0; count],

@@ -13,6 +13,8 @@ use relume_nn::{
 
 #[path = "executors/onnx_runtime.rs"]
 mod onnx_runtime;
+#[path = "executors/windows.rs"]
+mod windows;
 use onnx_runtime::Exported;
 
 /// A graph around one layer: `x` `[n, 4, h, w]` and `scalars` `[n, 8, 1, 1]` in, `y` out, at the
@@ -210,6 +212,31 @@ const CASES: &[Case] = &[
             g.layer("layer", Layer::Relight, &[light, s])
         },
     },
+    Case { name: "scale", build: |g, x, _| pointwise(g, x, Pointwise::Scale(-0.7)) },
+    Case { name: "gelu", build: |g, x, _| pointwise(g, x, Pointwise::Gelu) },
+    Case {
+        name: "hue, saturation, value and back",
+        build: |g, x, _| {
+            let light = g.layer("light", Layer::Pointwise(Pointwise::Sigmoid), &[x]);
+            let rgb = g.layer("rgb", Layer::Slice { from: 0, to: 3 }, &[light]);
+            let hsv = g.layer("hsv", Layer::ToHsv, &[rgb]);
+            let mixed = g.conv("mix", hsv, Conv::new(3, 3, 1));
+            let some = g.layer("some", Layer::Slice { from: 0, to: 2 }, &[hsv]);
+            let value = g.layer("value", Layer::Slice { from: 2, to: 3 }, &[mixed]);
+            let new = g.layer("new", Layer::Concat, &[some, value]);
+            g.layer("back", Layer::FromHsv, &[new])
+        },
+    },
+    Case {
+        name: "hue alone, then a convolution that must not see the empty lanes",
+        build: |g, x, _| {
+            let light = g.layer("light", Layer::Pointwise(Pointwise::Sigmoid), &[x]);
+            let rgb = g.conv("rgb", light, Conv::new(4, 3, 1));
+            let rgb = g.layer("rgb.light", Layer::Pointwise(Pointwise::Sigmoid), &[rgb]);
+            let hsv = g.layer("hsv", Layer::ToHsv, &[rgb]);
+            conv(g, hsv, Conv::new(3, 4, 3))
+        },
+    },
 ];
 
 fn graph(case: &Case) -> Graph {
@@ -286,6 +313,18 @@ fn cpu_computes_fixed_layers_as_the_reference_does() {
 }
 
 #[test]
+fn linear_layers_are_convolutions() {
+    let graph = graph(&CASES[1]);
+    let mut weights = Weights::initial(&graph, 1);
+    weights.iter_mut().filter(|(key, _)| *key == "layer.weight").for_each(|(_, array)| {
+        array.shape = vec![5, 4];
+    });
+    assert!(weights.report(&graph).is_exact());
+    weights.iter_mut().for_each(|(_, array)| array.shape.reverse());
+    assert!(!weights.report(&graph).is_exact());
+}
+
+#[test]
 fn a_missing_feed_is_named() {
     let graph = graph(&CASES[0]);
     let weights = Weights::initial(&graph, 1);
@@ -341,6 +380,7 @@ fn onnx_runtime_computes_what_the_reference_computes() {
             Exported { name: case.name.to_owned(), graph, weights, feeds }
         })
         .collect();
+    cases.extend(windows::exported());
     onnx_runtime::check(&cases, Precision::F32, 1e-5);
     cases.truncate(1);
     onnx_runtime::check(&cases, Precision::F16, 2e-3);
@@ -383,51 +423,61 @@ mod on_burn {
             let mut rng = ChaCha8Rng::seed_from_u64(100 + index as u64);
             let weights = weights(&graph, &mut rng);
             let feeds = feeds(&mut rng, 2, 8, 8);
-            let device = Device::flex().autodiff();
-            let parameters = Parameters::new(&weights, &device, true);
-            let x = upload(&feeds["x"], &device).require_grad();
-            let scalars = upload(&feeds["scalars"], &device);
-            let there =
-                BTreeMap::from([("x".to_owned(), x.clone()), ("scalars".to_owned(), scalars)]);
-            let out = run(&graph, &parameters, &there, &["y"]).unwrap().remove("y").unwrap();
-            let count = out.dims().iter().product();
-            let mix: Vec<f32> = (0..count).map(|_| rng.random_range(-1.0..1.0)).collect();
-            let mixed = upload(&Tensor::new(out.dims(), mix.clone()), &device);
-            let gradients = (out * mixed).sum().backward();
-            let close = |analytic: f32, numeric: f64, what: &str| {
-                let scale = 1.0 + numeric.abs();
-                assert!(
-                    (f64::from(analytic) - numeric).abs() < 2e-2 * scale,
-                    "{} {what}: {analytic} against {numeric}",
-                    case.name
-                );
-            };
-            let step = 2e-4_f32; // small enough to stay clear of the kinks
-            for (key, _) in graph.parameters().iter().filter(|(_, parameter)| parameter.trained) {
-                let array = weights.get(key).unwrap();
-                let found = parameters.get(key).unwrap().grad(&gradients).unwrap();
-                let found = found.into_data().try_to_vec::<f32>().unwrap();
-                for i in (0..array.values.len()).step_by(1 + array.values.len() / 6) {
-                    let moved = |by: f32| {
-                        let mut moved = weights.clone();
-                        let slot = moved.iter_mut().find(|(k, _)| *k == key).unwrap().1;
-                        slot.values[i] += by;
-                        objective(&graph, &moved, &feeds, &mix)
-                    };
-                    let numeric = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
-                    close(found[i], numeric, key);
-                }
-            }
-            let found = x.grad(&gradients).unwrap().into_data().try_to_vec::<f32>().unwrap();
-            for i in (0..found.len()).step_by(1 + found.len() / 8) {
+            check_gradients(case.name, &graph, &weights, &feeds, &mut rng);
+        }
+    }
+
+    /// Gradients for the parameters and for `x`.
+    pub(super) fn check_gradients(
+        name: &str,
+        graph: &Graph,
+        weights: &Weights,
+        feeds: &Feeds,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let device = Device::flex().autodiff();
+        let parameters = Parameters::new(weights, &device, true);
+        let x = upload(&feeds["x"], &device).require_grad();
+        let mut there: BTreeMap<_, _> =
+            feeds.iter().map(|(k, t)| (k.clone(), upload(t, &device))).collect();
+        there.insert("x".to_owned(), x.clone());
+        let out = run(graph, &parameters, &there, &["y"]).unwrap().remove("y").unwrap();
+        let count = out.dims().iter().product();
+        let mix: Vec<f32> = (0..count).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let mixed = upload(&Tensor::new(out.dims(), mix.clone()), &device);
+        let gradients = (out * mixed).sum().backward();
+        let close = |analytic: f32, numeric: f64, what: &str| {
+            let scale = 1.0 + numeric.abs();
+            assert!(
+                (f64::from(analytic) - numeric).abs() < 2e-2 * scale,
+                "{name} {what}: {analytic} against {numeric}"
+            );
+        };
+        let step = 2e-4_f32; // small enough to stay clear of the kinks
+        for (key, _) in graph.parameters().iter().filter(|(_, parameter)| parameter.trained) {
+            let array = weights.get(key).unwrap();
+            let found = parameters.get(key).unwrap().grad(&gradients).unwrap();
+            let found = found.into_data().try_to_vec::<f32>().unwrap();
+            for i in (0..array.values.len()).step_by(1 + array.values.len() / 6) {
                 let moved = |by: f32| {
-                    let mut moved = feeds.clone();
-                    moved.get_mut("x").unwrap().values[i] += by;
-                    objective(&graph, &weights, &moved, &mix)
+                    let mut moved = weights.clone();
+                    let slot = moved.iter_mut().find(|(k, _)| *k == key).unwrap().1;
+                    slot.values[i] += by;
+                    objective(graph, &moved, feeds, &mix)
                 };
                 let numeric = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
-                close(found[i], numeric, "input");
+                close(found[i], numeric, key);
             }
+        }
+        let found = x.grad(&gradients).unwrap().into_data().try_to_vec::<f32>().unwrap();
+        for i in (0..found.len()).step_by(1 + found.len() / 8) {
+            let moved = |by: f32| {
+                let mut moved = feeds.clone();
+                moved.get_mut("x").unwrap().values[i] += by;
+                objective(graph, weights, &moved, &mix)
+            };
+            let numeric = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
+            close(found[i], numeric, "input");
         }
     }
 }

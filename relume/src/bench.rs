@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn every_network_can_be_timed() {
-        for card in MODELS.iter().filter(|card| card.name != "mirnet") {
+        // Too large, or without a picture.
+        let left_out = ["mirnet", "alen-classifier"];
+        for card in MODELS.iter().filter(|card| !left_out.contains(&card.name)) {
             let timing = Bench::new(card, Size::new(48, 32)).unwrap().run(1).unwrap();
             assert_eq!(timing.seconds.len(), 1);
             assert!(timing.gmac_per_second > 0.0 && timing.planned_bytes > 0, "{timing:?}");

@@ -5,9 +5,11 @@
 //! gamut, opacity, greyness, metadata. Networks of others know no survey and no exposure: they are
 //! run as they are, `sem` behind its gate.
 
+mod estimate;
+mod report;
+
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::Instant;
 
 use relume_media::light::luma;
 use relume_media::photo::BitDepth;
@@ -16,7 +18,10 @@ use relume_nn::cpu::{Cut, Network, PictureMut};
 use relume_nn::relight::Exposure;
 use relume_nn::{Feeds, Tensor, Weights};
 
+pub use self::estimate::Estimate;
+pub use self::report::{RestoreReport, Restored};
 use crate::exposure::Thumbnail;
+use crate::models::alen::{self, Route, Routing};
 use crate::models::lantern::{BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, THUMBNAIL, THUMBNAIL_SIDE};
 use crate::models::sem::{self, Gate};
 use crate::models::{self, ModelCard};
@@ -38,44 +43,7 @@ pub struct Restorer {
     brightness: Option<f32>,
     always: bool,
     compatible: bool,
-}
-
-/// A restored photo and what was done to it.
-#[derive(Debug)]
-pub struct Restored {
-    /// The photo, with everything but the pixels as it came.
-    pub photo: Photo,
-    /// What was done.
-    pub report: RestoreReport,
-}
-
-/// What was done to a picture.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub struct RestoreReport {
-    /// What the diagnosis said; a picture that is fine, and lacks no light, is left alone.
-    pub verdict: Verdict,
-    /// Whether the pixels were left as they came.
-    pub left_alone: bool,
-    /// Mean display luma of the input, 0 to 1.
-    pub brightness_before: f32,
-    /// Mean display luma that was aimed at; what came out, where the network takes no wishes.
-    pub brightness_wanted: f32,
-    /// Light that lacks to get there, in stops; below 0 there is too much. 0 where the network
-    /// takes no wishes.
-    pub lack_ev: f32,
-    /// Light added, in stops.
-    pub gain_ev: f32,
-    /// Strength that was applied.
-    pub strength: f32,
-}
-
-/// What a restoration will cost on this machine.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub struct Estimate {
-    /// Wall time in seconds, reading and writing included.
-    pub seconds: f64,
-    /// Peak memory in bytes.
-    pub peak_bytes: u64,
+    route: Option<Route>,
 }
 
 impl Restorer {
@@ -110,9 +78,17 @@ impl Restorer {
     /// [`Error::Model`] when the weights do not fit.
     pub fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
         let network = Network::new(models::for_restoring(card)?, weights)?;
-        let (strength, protection, preview, brightness) = (None, None, None, None);
-        let (always, compatible) = (false, false);
-        Ok(Self { card, network, strength, protection, preview, brightness, always, compatible })
+        Ok(Self {
+            card,
+            network,
+            strength: None,
+            protection: None,
+            preview: None,
+            brightness: None,
+            always: false,
+            compatible: false,
+            route: None,
+        })
     }
 
     /// How much is done, 0 (nothing) to 1 (everything). Without a call it is everything, but for
@@ -204,6 +180,20 @@ impl Restorer {
         Ok(self)
     }
 
+    /// Which way a picture is lit; `None` (the default) is [`Route::Auto`] where there are routes.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when the network knows one way alone.
+    pub fn route(mut self, route: Option<Route>) -> Result<Self> {
+        if route.is_some() && !self.has_routes() {
+            let name = self.card.name;
+            let message = format!("{name} knows no routes; alen and alen-small do");
+            return Err(Error::Parameter(message));
+        }
+        self.route = route;
+        Ok(self)
+    }
+
     /// The network in use.
     pub fn card(&self) -> &'static ModelCard {
         self.card
@@ -268,15 +258,15 @@ impl Restorer {
             progress.report(1.0)?;
             return Ok(report);
         }
-        // A gate has scaled the curves: its result is not blended with the input.
-        let share = if gate.is_some() { 1.0 } else { report.strength };
         if let (Some(gate), Some(times)) = (gate, self.preview) {
             sem::preview(&self.network, image, gate, times)?;
             progress.report(1.0)?;
         } else {
             feeds.extend(gate.map(Gate::feeds).unwrap_or_default());
             feeds.insert(EXPOSURE.into(), Tensor::scalars(&[exposure.gain, exposure.white]));
-            self.run(image, &feeds, exposure, share, progress)?;
+            // A gate has scaled the curves: its result is not blended with the input.
+            let share = if gate.is_some() { 1.0 } else { report.strength };
+            report.routing = self.run(image, feeds, exposure, share, progress)?;
         }
         if !self.surveys() {
             report.brightness_wanted = Thumbnail::of(image).brightness(Exposure::NEUTRAL);
@@ -284,20 +274,52 @@ impl Restorer {
         Ok(report)
     }
 
+    /// Runs the network, by the route that suits where it knows several; `share` of its answer is
+    /// kept.
     fn run(
         &self,
         image: &mut Image<Srgb>,
-        feeds: &Feeds,
+        mut feeds: Feeds,
         exposure: Exposure,
         share: f32,
         progress: &Progress<'_>,
-    ) -> Result<()> {
+    ) -> Result<Option<Routing>> {
+        let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
+        let (mut output, mut routing) = (self.card.output, None);
+        if self.has_routes() {
+            let found = Routing::of(&self.network, image, self.route.unwrap_or_default())?;
+            if found.route == Route::Published {
+                self.as_published(image, found, share, &tell)?;
+                return Ok(Some(found));
+            }
+            feeds.extend(found.feeds());
+            output = found.output();
+            routing = Some(found);
+        }
         let Size { width, height } = image.size();
         let blend = |before: &[f32], after: &mut [f32]| keep(before, exposure, share, after);
         let values = image.values_mut();
         let picture = PictureMut { name: IMAGE, height, width, values, blend: &blend };
-        let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
-        self.network.run_in_place(picture, feeds, self.card.output, Cut::Fitting, &tell)?;
+        self.network.run_in_place(picture, &feeds, output, Cut::Fitting, &tell)?;
+        Ok(routing)
+    }
+
+    /// Whether the network lights a picture in more than one way.
+    fn has_routes(&self) -> bool {
+        self.takes(alen::ROUTING)
+    }
+
+    /// As the authors' program does it, `share` of it.
+    fn as_published(
+        &self,
+        image: &mut Image<Srgb>,
+        routing: Routing,
+        share: f32,
+        tell: relume_nn::cpu::Report<'_>,
+    ) -> Result<()> {
+        let made = alen::published::run(&self.network, image, routing.share_local > 0.5, tell)?;
+        let both = image.values_mut().iter_mut().zip(made.values());
+        both.for_each(|(value, made)| *value = share * made + (1.0 - share) * *value);
         Ok(())
     }
 
@@ -351,6 +373,7 @@ impl Restorer {
             lack_ev: 0.0,
             gain_ev: 0.0,
             strength,
+            routing: None,
         };
         Ok((Exposure::NEUTRAL, report))
     }
@@ -395,6 +418,7 @@ impl Restorer {
             lack_ev: lack,
             gain_ev: stops,
             strength,
+            routing: None,
         };
         Ok((exposure, report))
     }
@@ -404,47 +428,6 @@ impl Restorer {
         let said = self.network.run_fixed(feeds, &[BRIGHTNESS])?;
         let said = said.get(BRIGHTNESS).and_then(|tensor| tensor.values.first().copied());
         said.ok_or_else(|| Error::Model(format!("{} says no brightness", self.card.name)))
-    }
-
-    /// Predicts time and memory for a picture of `size`, from a short run on this machine.
-    ///
-    /// # Errors
-    /// When the network does not run.
-    pub fn estimate(&self, size: Size) -> Result<Estimate> {
-        let size = match self.compatible {
-            true => compatible::size(size, compatible::SHORT_SIDE),
-            false => size,
-        };
-        let Size { width, height } = size;
-        // Large enough that edges hardly count, and that every core is busy.
-        let probe = Size::new(width.min(PROBE), height.min(PROBE));
-        let share = size.megapixels() / probe.megapixels();
-        let seconds = self.time(probe)? * share + SECONDS_PER_MEGAPIXEL * size.megapixels();
-        let maps = self.network.memory((height, width), self.card.output)?;
-        let peak_bytes = (size.pixels() * BYTES_PER_PIXEL + maps) as u64;
-        Ok(Estimate { seconds, peak_bytes })
-    }
-
-    /// Seconds that the network takes for a black picture of `size`, the better of two runs.
-    fn time(&self, size: Size) -> Result<f64> {
-        let mut image = Image::<Srgb>::black(size);
-        let mut feeds =
-            if self.surveys() { self.survey(&Thumbnail::of(&image)) } else { Feeds::new() };
-        if self.is_gated() {
-            feeds.extend(Gate::OPEN.feeds());
-        }
-        feeds.insert(EXPOSURE.into(), Tensor::scalars(&[1.0, 1.0]));
-        let Size { width, height } = size;
-        let mut best = f64::INFINITY;
-        for _ in 0..2 {
-            let values = image.values_mut();
-            let picture = PictureMut { name: IMAGE, height, width, values, blend: &|_, _| {} };
-            let clock = Instant::now();
-            let (output, cut) = (self.card.output, Cut::Fitting);
-            self.network.run_in_place(picture, &feeds, output, cut, &|_| Ok(()))?;
-            best = best.min(clock.elapsed().as_secs_f64());
-        }
-        Ok(best)
     }
 }
 
@@ -459,15 +442,6 @@ fn keep(before: &[f32], exposure: Exposure, strength: f32, restored: &mut [f32])
         *after = value + (before - inside);
     }
 }
-
-/// Side in pixels of the picture that an estimate is made from.
-const PROBE: usize = 640;
-
-/// Seconds to read, diagnose, shrink and write a megapixel, as measured on 24 megapixels of JPEG.
-const SECONDS_PER_MEGAPIXEL: f64 = 0.06;
-
-/// Bytes for every pixel of the photo: the picture in floats, and file buffers.
-const BYTES_PER_PIXEL: usize = 12 + 8;
 
 /// 0 where a lack of light may be taste, 1 where it is none; too much light is left alone.
 fn light_gate(stops: f32) -> f32 {

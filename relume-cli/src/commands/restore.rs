@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use relume::models::alen::Route;
 use relume::{Estimate, RestoreReport};
 use relume_media::atomic::Overwrite;
 use relume_media::metadata::Warning;
@@ -64,6 +65,10 @@ pub(crate) struct Args {
     /// With mirnet: as its authors' program does it, 400 pixels on the short side, 8 bits
     #[arg(long)]
     compatible: bool,
+    /// Way to light a picture, with alen: auto, local (dark in places), global (dark all over) or
+    /// published (as its authors' program) [default: auto]
+    #[arg(long, value_parser = route)]
+    route: Option<Route>,
     /// JPEG quality of the results, 1 to 100
     #[arg(long, default_value_t = 95, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
@@ -132,6 +137,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         brightness: args.brightness,
         always: args.always,
         compatible: args.compatible,
+        route: args.route,
         threads: args.threads,
     })?;
     catch_interrupts()?;
@@ -320,7 +326,8 @@ fn restore(
         }
         let (input, output) = (job.input.name(), job.target.name());
         let alone = if restored.report.left_alone { "  (fine already, left alone)" } else { "" };
-        console.note(&format!("{input} -> {output}  {}{alone}", duration(seconds)));
+        let way = restored.report.routing.map_or(String::new(), |routing| format!("  ({routing})"));
+        console.note(&format!("{input} -> {output}  {}{alone}{way}", duration(seconds)));
         let more = Done {
             model: &args.model,
             report: restored.report,
@@ -334,6 +341,10 @@ fn restore(
 
 fn strength(text: &str) -> Result<f32, String> {
     super::number(text, 0.0, 1.0)
+}
+
+fn route(text: &str) -> Result<Route, String> {
+    text.parse()
 }
 
 fn brightness(text: &str) -> Result<f32, String> {

@@ -12,11 +12,13 @@ mod options;
 mod random;
 mod sensor;
 mod shake;
+mod uneven;
 
 pub use develop::Development;
 pub use options::DegradeOptions;
 pub use sensor::Noise;
 pub use shake::{Psf, Shake};
+pub use uneven::UnevenLight;
 
 use random::{Dice, Step};
 use serde::{Deserialize, Serialize};

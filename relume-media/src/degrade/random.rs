@@ -13,6 +13,7 @@ pub(super) enum Step {
     Noise = 4,
     Develop = 5,
     Sensor = 6,
+    Uneven = 7,
 }
 
 /// One stream of random numbers.

@@ -2,6 +2,7 @@
 
 mod fused_conv;
 mod tokens;
+mod windows;
 
 use std::collections::BTreeMap;
 
@@ -156,6 +157,11 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
         }
         Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
         Layer::Relight => relight(x, second()?),
+        Layer::WindowAttention(shape) => {
+            windows::attend(*shape, x, parameters.of(node, "pos_embedding")?)
+        }
+        Layer::ToHsv => windows::to_hsv(x),
+        Layer::FromHsv => windows::from_hsv(x),
     })
 }
 
@@ -197,8 +203,10 @@ fn pointwise(function: Pointwise, x: Tensor<4>) -> Tensor<4> {
         Pointwise::Sigmoid => activation::sigmoid(x),
         Pointwise::Tanh => activation::tanh(x),
         Pointwise::Log2 => x.log() * std::f32::consts::LOG2_E,
+        Pointwise::Gelu => activation::gelu(x),
         Pointwise::Clamp(low, high) => x.clamp(low, high),
         Pointwise::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
+        Pointwise::Scale(factor) => x * factor,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Each layer as ONNX operators. A new layer is one arm in [`write`].
 
 use super::messages::Attribute;
-use super::{Writer, tokens};
+use super::{Writer, tokens, windows};
 use crate::graph::{Node, NodeId};
 use crate::layer::{Conv, Layer, Pointwise};
 use crate::relight::KNEE;
@@ -75,11 +75,15 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
         Layer::Softmax { groups } => softmax(w, node, *groups, x, &out),
         Layer::GlobalPool => w.operator("GlobalAveragePool", &[x], &out, Vec::new()),
         Layer::Relight => relight(w, name, x, inputs[1], &out),
+        Layer::WindowAttention(shape) => windows::attention(w, node, *shape, x, &out),
+        Layer::ToHsv => windows::to_hsv(w, name, x, &out),
+        Layer::FromHsv => windows::from_hsv(w, name, x, &out),
     }
 }
 
 fn convolution(w: &mut Writer<'_>, node: &Node, conv: &Conv, x: &str, out: &str) {
-    let weight = w.parameter(node, "weight", None);
+    let shape = [conv.c_out, conv.c_in / conv.groups, conv.kernel, conv.kernel];
+    let weight = w.parameter(node, "weight", Some(&shape));
     let bias = conv.bias.then(|| w.parameter(node, "bias", None));
     let mut inputs = vec![x, &weight];
     inputs.extend(bias.as_deref());
@@ -106,6 +110,14 @@ fn pointwise(w: &mut Writer<'_>, function: Pointwise, x: &str, out: &str) {
             let factor = w.number(std::f32::consts::LOG2_E);
             w.operator("Mul", &[&natural, &factor], out, Vec::new());
         }
+        Pointwise::Gelu => {
+            let mut steps = Steps { w, node: out };
+            let scaled = steps.with("Mul", x, std::f32::consts::FRAC_1_SQRT_2);
+            let share = steps.w.step(out, "Erf", &[&scaled], Vec::new());
+            let share = steps.with("Add", &share, 1.0);
+            let half = steps.with("Mul", x, 0.5);
+            w.operator("Mul", &[&half, &share], out, Vec::new());
+        }
         Pointwise::Clamp(low, high) => {
             let (low, high) = (w.number(low), w.number(high));
             w.operator("Clip", &[x, &low, &high], out, Vec::new());
@@ -116,11 +128,15 @@ fn pointwise(w: &mut Writer<'_>, function: Pointwise, x: &str, out: &str) {
             let open = w.step(out, "Sigmoid", &[&steep], Vec::new());
             w.operator("Mul", &[x, &open], out, Vec::new());
         }
+        Pointwise::Scale(factor) => {
+            let factor = w.number(factor);
+            w.operator("Mul", &[x, &factor], out, Vec::new());
+        }
     }
 }
 
 /// Channels `from..to`, as a step of `node`.
-fn slice(w: &mut Writer<'_>, node: &str, x: &str, from: usize, to: usize) -> String {
+pub(super) fn slice(w: &mut Writer<'_>, node: &str, x: &str, from: usize, to: usize) -> String {
     let [from, to, axis] = [from, to, 1].map(|place| w.places(&[place as i64]));
     w.step(node, "Slice", &[x, &from, &to, &axis], Vec::new())
 }
@@ -201,19 +217,24 @@ fn relight(w: &mut Writer<'_>, node: &str, x: &str, exposure: &str, out: &str) {
 }
 
 /// Arithmetic on whole tensors, one operator a call.
-struct Steps<'w, 'a> {
-    w: &'w mut Writer<'a>,
-    node: &'w str,
+pub(super) struct Steps<'w, 'a> {
+    pub(super) w: &'w mut Writer<'a>,
+    pub(super) node: &'w str,
 }
 
 impl Steps<'_, '_> {
-    fn two(&mut self, kind: &str, a: &str, b: &str) -> String {
+    pub(super) fn two(&mut self, kind: &str, a: &str, b: &str) -> String {
         self.w.step(self.node, kind, &[a, b], Vec::new())
     }
 
-    fn with(&mut self, kind: &str, a: &str, number: f32) -> String {
+    pub(super) fn with(&mut self, kind: &str, a: &str, number: f32) -> String {
         let number = self.w.number(number);
         self.two(kind, a, &number)
+    }
+
+    /// `yes` where it holds, `no` elsewhere.
+    pub(super) fn choose(&mut self, holds: &str, yes: &str, no: &str) -> String {
+        self.w.step(self.node, "Where", &[holds, yes, no], Vec::new())
     }
 
     /// `low` where `x` is at most `knee`, `high` elsewhere.

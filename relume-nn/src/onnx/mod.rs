@@ -6,6 +6,7 @@
 mod layers;
 mod messages;
 mod tokens;
+mod windows;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -136,6 +137,14 @@ impl<'a> Writer<'a> {
         };
         let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.initializer(&name, &[values.len()], messages::INT64, raw);
+        name
+    }
+
+    /// A constant of some shape that belongs to a node.
+    fn table(&mut self, node: &str, shape: &[usize], values: &[f32]) -> String {
+        let name = format!("{node}/table/{}", self.initializers.len());
+        let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.initializer(&name, shape, messages::FLOAT, raw);
         name
     }
 

@@ -1,6 +1,7 @@
 //! How pictures become inputs and targets of a network. A new task is a file here and one line in
 //! [`TASKS`].
 
+pub mod alen;
 mod cues;
 mod lantern;
 mod paired;
@@ -22,8 +23,17 @@ use crate::recipe::{LossRecipe, Stage};
 use crate::{Error, Result};
 
 /// Every task; the first of which a network is typical is its own.
-pub const TASKS: &[&TaskCard] =
-    &[&lantern::CARD, &cues::CARD, &shrinks::CARD, &zero_reference::CARD, &paired::CARD];
+pub const TASKS: &[&TaskCard] = &[
+    &alen::BOTH,
+    &alen::CLASSIFIER,
+    &alen::GLOBAL,
+    &alen::LOCAL,
+    &lantern::CARD,
+    &cues::CARD,
+    &shrinks::CARD,
+    &zero_reference::CARD,
+    &paired::CARD,
+];
 
 /// The static description of a task.
 #[derive(Debug)]

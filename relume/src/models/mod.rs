@@ -1,5 +1,6 @@
 //! The networks this library knows. A new one is a file here and one line in [`MODELS`].
 
+pub mod alen;
 pub mod clip;
 pub mod cues;
 pub mod lantern;
@@ -14,6 +15,12 @@ use crate::{Error, Result};
 
 /// Every network, in alphabetical order.
 pub const MODELS: &[&ModelCard] = &[
+    &alen::PUBLISHED,
+    &alen::CLASSIFIER,
+    &alen::COLOR_PART,
+    &alen::GLOBAL_PART,
+    &alen::LOCAL_PART,
+    &alen::SMALL,
     &clip::CARD,
     &clip::PRIOR,
     &cues::CARD,

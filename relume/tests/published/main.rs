@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a skipped test says so, a passed one how close it came")]
 
+mod alen;
 mod clip;
 mod files;
 mod mirnet;

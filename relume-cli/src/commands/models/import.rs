@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use relume::models::{MODELS, ModelCard, adopt, find};
 use relume_media::atomic::Overwrite;
 use relume_nn::weights::Precision;
-use relume_nn::{Checkpoint, Graph, ImportReport, Weights};
+use relume_nn::{Array, Checkpoint, Graph, ImportReport, Weights};
 use serde_json::{Value, json};
 
 use super::weights_file::{ARCHITECTURE, has_extension, read};
@@ -92,16 +92,17 @@ fn keep_as(args: &Args, output: &Path, bytes: &[u8], overwrite: Overwrite) -> Re
 
 /// Whether nothing lacks and nothing has the wrong shape.
 fn all_there(report: &ImportReport) -> bool {
-    report.missing.is_empty() && report.misshapen.is_empty()
+    report.missing.is_empty() && report.misshapen.is_empty() && report.differing.is_empty()
 }
 
 /// The parameters of the graph, with where they come from.
 fn chosen(found: &Weights, graph: &Graph, card: &ModelCard, file: &Path, hash: String) -> Weights {
     let mut weights = Weights::default();
     weights.metadata.clone_from(&found.metadata);
-    for (key, _) in graph.parameters() {
+    for (key, parameter) in graph.parameters() {
         if let Some(array) = found.get(&key) {
-            weights.insert(key, array.clone());
+            let values = array.values.clone();
+            weights.insert(key, Array { shape: parameter.shape, values });
         }
     }
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -167,6 +168,7 @@ fn record(
         "wrong_shape": misshapen,
         "spare": report.spare,
         "unused": report.unused,
+        "differing": report.differing,
         "skipped": found.skipped.iter().map(|(key, _)| key).collect::<Vec<_>>(),
     })
 }

@@ -5,6 +5,7 @@ mod filter;
 mod pool;
 mod rows;
 mod tokens;
+mod windows;
 
 use std::ops::Range;
 
@@ -12,6 +13,7 @@ use relume_kernels::{Activation, Epilogue, PackedConv, Request, Window};
 
 use super::program::Step;
 use crate::graph::{Graph, Node};
+use crate::hsv;
 use crate::layer::{Conv, Layer, Pointwise};
 use crate::reference::parameter;
 use crate::weights::Weights;
@@ -100,6 +102,9 @@ impl<'a> Work<'a> {
             | Layer::Embed { .. }
             | Layer::Learned { .. }
             | Layer::Place(_) => tokens::apply(self, out),
+            Layer::WindowAttention(shape) => windows::attention(self, *shape, out),
+            Layer::ToHsv => windows::pixels(self, rows, out, hsv::from_rgb),
+            Layer::FromHsv => windows::pixels(self, rows, out, hsv::to_rgb),
             Layer::Pointwise(_)
             | Layer::Prelu { .. }
             | Layer::BatchNorm { .. }
