@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use relume_kernels::{
-    ConvShape, Isa, conv2d, conv2d_input_gradient, conv2d_weight_gradient, current_isa, force_isa,
+    ConvShape, Gradients, Isa, Then, conv2d, conv2d_backward, current_isa, force_isa,
 };
 
 /// Seconds of the fastest of many runs.
@@ -71,12 +71,21 @@ fn show(n: usize, c_in: usize, c_out: usize, size: usize, k: (usize, usize, usiz
     let mut dweight = vec![0.0; shape.weight_len()];
     let mut dbias = vec![0.0; c_out];
     let giga = shape.macs() as f64 / 1e9;
-    let forward = best_of(|| conv2d(&shape, &x, &weight, Some(&bias), &mut out));
-    let input = best_of(|| conv2d_input_gradient(&shape, &dy, &weight, &mut dx));
-    let weights =
-        best_of(|| conv2d_weight_gradient(&shape, &x, &dy, &mut dweight, Some(&mut dbias)));
+    let then = Then { bias: Some(&bias), ..Then::default() };
+    let forward = best_of(|| conv2d(&shape, &x, &weight, then, &mut out));
+    let mut backward = |input: bool, weights: bool| {
+        let gradients = Gradients {
+            dx: input.then_some(&mut dx),
+            dweight: weights.then_some(&mut dweight),
+            dbias: weights.then_some(&mut dbias),
+        };
+        conv2d_backward(&shape, &x, &weight, (&dy, None), gradients);
+    };
+    let input = best_of(|| backward(true, false));
+    let weights = best_of(|| backward(false, true));
+    let both = best_of(|| backward(true, true));
     println!(
-        "{:>2} x {:>3} -> {:>3} @ {:>3}  k{} s{} p{}  {:7.1} {:7.1} {:7.1}",
+        "{:>2} x {:>3} -> {:>3} @ {:>3}  k{} s{} p{}  {:7.1} {:7.1} {:7.1} {:7.1}",
         n,
         c_in,
         c_out,
@@ -86,7 +95,8 @@ fn show(n: usize, c_in: usize, c_out: usize, size: usize, k: (usize, usize, usiz
         k.2,
         giga / forward,
         giga / input,
-        giga / weights
+        giga / weights,
+        2.0 * giga / both
     );
 }
 
@@ -99,7 +109,10 @@ fn main() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
     pool.install(|| {
         println!("{:?}, one thread, GMAC/s; peak {:.1?}", current_isa(), peak());
-        println!("shape                              forward   input  weight");
+        println!("shape                              forward   input  weight    both");
+        if std::env::args().nth(2).is_some() {
+            return show(8, 32, 32, 64, (3, 1, 1));
+        }
         for (n, c_in, c_out, size) in [
             (8, 32, 32, 64),
             (8, 64, 64, 32),

@@ -12,5 +12,4 @@ pub(crate) mod winograd;
 pub(crate) use kernel::BlockKernels;
 pub(crate) use packed::groups;
 pub use packed::{Activation, Affine, Epilogue, Method, PackedConv, Request};
-pub(crate) use store::Store;
 pub use window::{BLOCK, Buffer, Window};

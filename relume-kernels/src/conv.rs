@@ -8,6 +8,7 @@
 //!
 //! Large 3x3 convolutions go through Winograd's transform instead, see [`winograd`].
 
+mod epilogue;
 mod forward;
 mod geometry;
 mod patch;
@@ -15,6 +16,5 @@ mod shape;
 mod weight_gradient;
 mod winograd;
 
-pub use forward::{conv2d, conv2d_input_gradient};
+pub use epilogue::{Gradients, Then, conv2d, conv2d_backward};
 pub use shape::ConvShape;
-pub use weight_gradient::conv2d_weight_gradient;

@@ -26,6 +26,65 @@ pub(crate) trait Lanes: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     /// The sums over the lanes of four vectors.
     unsafe fn sums(four: [Self; 4]) -> [f32; 4];
+
+    /// Adds the lanes to `LANES` numbers at `to`.
+    #[inline(always)]
+    unsafe fn add_to_f64(self, to: *mut f64) {
+        let mut lanes = [0.0_f32; SIDE];
+        // SAFETY: no vector has more than `SIDE` lanes; the caller vouches for the numbers at `to`.
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+            for (index, &lane) in lanes.iter().enumerate().take(Self::LANES) {
+                *to.add(index) += f64::from(lane);
+            }
+        }
+    }
+
+    /// `LANES` numbers at `from`, rounded.
+    #[inline(always)]
+    unsafe fn load_f64(from: *const f64) -> Self {
+        let mut lanes = [0.0_f32; SIDE];
+        // SAFETY: as in `add_to_f64`.
+        unsafe {
+            for (index, lane) in lanes.iter_mut().enumerate().take(Self::LANES) {
+                *lane = *from.add(index) as f32;
+            }
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// Swaps rows and columns of up to [`SIDE`] by [`SIDE`] numbers.
+    #[inline(always)]
+    unsafe fn transpose(t: &Transpose) {
+        // SAFETY: the caller vouches for what `Transpose` describes.
+        unsafe {
+            for column in 0..t.columns {
+                let to = t.to.add(column * t.to_row);
+                for row in 0..t.rows {
+                    *to.add(row) = *t.from.add(row * t.from_row + column);
+                }
+                for row in t.rows..t.width {
+                    *to.add(row) = 0.0;
+                }
+            }
+        }
+    }
+}
+
+/// Most rows and columns of a [`Transpose`].
+pub(crate) const SIDE: usize = 16;
+
+/// `to[j][i] = from[i][j]` for `rows` rows and `columns` columns of `from`, at most [`SIDE`] each;
+/// the rows of `to` are filled up with zeros to `width` numbers, at most [`SIDE`]. Both must be
+/// valid for that, and nothing else may use what is written.
+pub(crate) struct Transpose {
+    pub(crate) from: *const f32,
+    pub(crate) from_row: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) to: *mut f32,
+    pub(crate) to_row: usize,
+    pub(crate) width: usize,
 }
 
 /// What every processor of the target can run: NEON on AArch64, else plain Rust in four lanes.
@@ -96,7 +155,7 @@ impl Lanes for Plain {
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86 {
-    use super::Lanes;
+    use super::{Lanes, Transpose};
     use std::arch::x86_64::*;
 
     impl Lanes for __m256 {
@@ -183,6 +242,41 @@ pub(crate) mod x86 {
         }
     }
 
+    /// The columns of sixteen rows.
+    ///
+    /// # Safety
+    /// The processor must have AVX-512F.
+    #[inline(always)]
+    unsafe fn turn(rows: [__m512; 16]) -> [__m512; 16] {
+        // SAFETY: the caller vouches for AVX-512F.
+        unsafe {
+            let zero = _mm512_setzero_ps();
+            let (mut pairs, mut fours, mut columns) = ([zero; 16], [zero; 16], [zero; 16]);
+            for i in (0..16).step_by(2) {
+                pairs[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+                pairs[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+            }
+            for i in [0, 1, 4, 5, 8, 9, 12, 13] {
+                let (upper, lower) = (_mm512_castps_pd(pairs[i]), _mm512_castps_pd(pairs[i + 2]));
+                let to = i / 4 * 4 + i % 4 * 2;
+                fours[to] = _mm512_castpd_ps(_mm512_unpacklo_pd(upper, lower));
+                fours[to + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(upper, lower));
+            }
+            // A quarter q of `fours[4 r + j]` holds column 4 q + j of the rows 4 r to 4 r + 3.
+            for j in 0..4 {
+                let even = _mm512_shuffle_f32x4::<0x88>(fours[j], fours[4 + j]);
+                let odd = _mm512_shuffle_f32x4::<0xdd>(fours[j], fours[4 + j]);
+                let even_below = _mm512_shuffle_f32x4::<0x88>(fours[8 + j], fours[12 + j]);
+                let odd_below = _mm512_shuffle_f32x4::<0xdd>(fours[8 + j], fours[12 + j]);
+                columns[j] = _mm512_shuffle_f32x4::<0x88>(even, even_below);
+                columns[4 + j] = _mm512_shuffle_f32x4::<0x88>(odd, odd_below);
+                columns[8 + j] = _mm512_shuffle_f32x4::<0xdd>(even, even_below);
+                columns[12 + j] = _mm512_shuffle_f32x4::<0xdd>(odd, odd_below);
+            }
+            columns
+        }
+    }
+
     impl Lanes for __m512 {
         const LANES: usize = 16;
 
@@ -249,6 +343,38 @@ pub(crate) mod x86 {
                 let [a, b, c, d] = four;
                 let folded = [fold(a), fold(b), fold(c), fold(d)];
                 <__m256 as Lanes>::sums(folded)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn add_to_f64(self, to: *mut f64) {
+            // SAFETY: the caller vouches for AVX-512F and sixteen numbers at `to`.
+            unsafe {
+                let low = _mm512_cvtps_pd(_mm512_castps512_ps256(self));
+                let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self));
+                let high = _mm512_cvtps_pd(_mm256_castpd_ps(high));
+                _mm512_storeu_pd(to, _mm512_add_pd(_mm512_loadu_pd(to), low));
+                let to = to.add(8);
+                _mm512_storeu_pd(to, _mm512_add_pd(_mm512_loadu_pd(to), high));
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn transpose(t: &Transpose) {
+            let mask = |count: usize| ((1_u32 << count) - 1) as __mmask16;
+            // SAFETY: the caller vouches for AVX-512F and for the numbers that the masks let
+            // through; no others are touched.
+            unsafe {
+                let mut rows = [_mm512_setzero_ps(); 16];
+                for (row, values) in rows.iter_mut().enumerate() {
+                    let there = if row < t.rows { mask(t.columns) } else { 0 };
+                    *values = _mm512_maskz_loadu_ps(there, t.from.wrapping_add(row * t.from_row));
+                }
+                let columns = turn(rows);
+                for (column, values) in columns.into_iter().enumerate() {
+                    let there = if column < t.columns { mask(t.width) } else { 0 };
+                    _mm512_mask_storeu_ps(t.to.wrapping_add(column * t.to_row), there, values);
+                }
             }
         }
     }

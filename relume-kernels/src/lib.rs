@@ -2,8 +2,7 @@
 //!
 //! Two families:
 //!
-//! * [`conv2d`], [`conv2d_input_gradient`] and [`conv2d_weight_gradient`] work on contiguous
-//!   `[n, c, h, w]` tensors and spread their work over the current rayon pool. They are what
+//! * [`conv2d`] and [`conv2d_backward`] work on contiguous `[n, c, h, w]` tensors and spread their work over the current rayon pool. They are what
 //!   training runs on. Every result is the same, bit for bit, for any number of threads.
 //! * [`PackedConv`] works on [`Window`]s of pictures in channel blocks, with its weights packed once
 //!   and bias, activation, affine step and residual applied in the store. It is what inference runs
@@ -23,7 +22,7 @@ mod pointwise;
 pub use blocked::{
     Activation, Affine, BLOCK, Buffer, Epilogue, Method, PackedConv, Request, Window,
 };
-pub use conv::{ConvShape, conv2d, conv2d_input_gradient, conv2d_weight_gradient};
+pub use conv::{ConvShape, Gradients, Then, conv2d, conv2d_backward};
 pub use isa::{Isa, available, best_isa, current_isa, force_isa, isa_from_environment};
 pub use peak::peak_macs_per_second;
 pub use pointwise::{sigmoid, tanh};

@@ -2,9 +2,7 @@
 
 use std::sync::Mutex;
 
-use relume_kernels::{
-    ConvShape, available, conv2d, conv2d_input_gradient, conv2d_weight_gradient, force_isa,
-};
+use relume_kernels::{ConvShape, Gradients, Then, available, conv2d, conv2d_backward, force_isa};
 
 /// The instruction set is a setting of the process: tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -76,13 +74,23 @@ struct Case {
     x: Vec<f32>,
     weight: Vec<f32>,
     bias: Vec<f32>,
+    slope: Option<f32>,
+    residual: Option<Vec<f32>>,
     dy: Vec<f32>,
+    /// What an activation of the backward pass gave: numbers of their own, so that rounding does
+    /// not decide their sign.
+    activated: Vec<f32>,
 }
 
 impl Case {
     fn new(shape: ConvShape, random: &mut Random) -> Self {
+        let slope = [None, Some(0.0), Some(0.1)][random.below(3)];
+        let residual = random.below(2) == 1;
         Self {
             shape,
+            slope,
+            residual: residual.then(|| random.numbers(shape.output_len())),
+            activated: random.numbers(shape.output_len()),
             x: random.numbers(shape.input_len()),
             weight: random.numbers(shape.weight_len()),
             bias: random.numbers(shape.c_out),
@@ -99,11 +107,27 @@ impl Case {
             dweight: vec![f32::NAN; s.weight_len()],
             dbias: vec![f32::NAN; s.c_out],
         };
-        conv2d(s, &self.x, &self.weight, Some(&self.bias), &mut results.out);
-        conv2d_input_gradient(s, &self.dy, &self.weight, &mut results.dx);
-        let dbias = Some(&mut results.dbias[..]);
-        conv2d_weight_gradient(s, &self.x, &self.dy, &mut results.dweight, dbias);
+        let then =
+            Then { bias: Some(&self.bias), slope: self.slope, residual: self.residual.as_deref() };
+        conv2d(s, &self.x, &self.weight, then, &mut results.out);
+        let gradients = Gradients {
+            dx: Some(&mut results.dx),
+            dweight: Some(&mut results.dweight),
+            dbias: Some(&mut results.dbias),
+        };
+        conv2d_backward(s, &self.x, &self.weight, self.outer(), gradients);
         results
+    }
+
+    /// The gradient by the output, and what the activation gave.
+    fn outer(&self) -> (&[f32], Option<(&[f32], f32)>) {
+        (&self.dy, self.slope.map(|slope| (&self.activated[..], slope)))
+    }
+
+    /// The gradient by the sums.
+    fn inner(&self, o: usize) -> f64 {
+        let slope = self.slope.filter(|_| self.activated[o] <= 0.0).map_or(1.0, f64::from);
+        slope * f64::from(self.dy[o])
     }
 
     /// The largest errors: convolution, gradient by input, by weight, by bias.
@@ -116,16 +140,21 @@ impl Case {
         let mut dx = vec![0.0_f64; s.input_len()];
         let mut dweight = vec![0.0_f64; s.weight_len()];
         let mut dbias = vec![0.0_f64; s.c_out];
-        for (i, dy) in self.dy.iter().enumerate() {
-            dbias[i / plane % s.c_out] += f64::from(*dy);
+        for o in 0..self.dy.len() {
+            dbias[o / plane % s.c_out] += self.inner(o);
         }
         for_products(s, |o, i, w| {
             let (x, weight) = (f64::from(self.x[i]), f64::from(self.weight[w]));
-            let dy = f64::from(self.dy[o]);
+            let dy = self.inner(o);
             out[o] += x * weight;
             dx[i] += dy * weight;
             dweight[w] += dy * x;
         });
+        for (o, out) in out.iter_mut().enumerate() {
+            let slope = self.slope.filter(|_| *out < 0.0).map_or(1.0, f64::from);
+            let beside = self.residual.as_ref().map_or(0.0, |residual| f64::from(residual[o]));
+            *out = *out * slope + beside;
+        }
         for isa in available() {
             force_isa(Some(isa));
             let got = self.run();
@@ -244,5 +273,23 @@ fn thread_count_does_not_matter() {
 #[should_panic(expected = "length of x")]
 fn wrong_length_is_refused() {
     let shape = shape(1, (1, 1), (4, 4), (3, 1, 1));
-    conv2d(&shape, &[0.0; 15], &[0.0; 9], None, &mut [0.0; 16]);
+    conv2d(&shape, &[0.0; 15], &[0.0; 9], Then::default(), &mut [0.0; 16]);
+}
+
+#[test]
+fn gradients_that_are_not_wanted_change_no_others() {
+    let _turn = TURN.lock();
+    let mut random = Random(17);
+    for case in [shape(2, (16, 20), (16, 20), (3, 1, 1)), shape(2, (5, 4), (9, 8), (3, 2, 1))] {
+        let case = Case::new(case, &mut random);
+        let all = case.run();
+        let mut alone = vec![f32::NAN; all.dx.len()];
+        let gradients = Gradients { dx: Some(&mut alone), ..Gradients::default() };
+        conv2d_backward(&case.shape, &case.x, &case.weight, case.outer(), gradients);
+        assert_eq!(alone, all.dx);
+        let mut alone = vec![f32::NAN; all.dweight.len()];
+        let gradients = Gradients { dweight: Some(&mut alone), ..Gradients::default() };
+        conv2d_backward(&case.shape, &case.x, &case.weight, case.outer(), gradients);
+        assert_eq!(alone, all.dweight);
+    }
 }

@@ -214,6 +214,7 @@ const CASES: &[Case] = &[
     },
     Case { name: "scale", build: |g, x, _| pointwise(g, x, Pointwise::Scale(-0.7)) },
     Case { name: "gelu", build: |g, x, _| pointwise(g, x, Pointwise::Gelu) },
+    Case { name: "quick gelu", build: |g, x, _| pointwise(g, x, Pointwise::QuickGelu) },
     Case {
         name: "hue, saturation, value and back",
         build: |g, x, _| {

@@ -6,11 +6,11 @@ use crate::lanes::{Lanes, Plain};
 
 /// One kernel tap of one block of input channels.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tap {
+pub(crate) struct Tap {
     /// Shift from the first output pixel's place in the source.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// Channels of the block that are not filling.
-    pub(super) channels: usize,
+    pub(crate) channels: usize,
 }
 
 /// One block of outputs; pixels lie [`BLOCK`] numbers apart in source, output and residual.
@@ -39,7 +39,7 @@ pub(super) struct BlockTile<'a> {
 /// The inner loops of one instruction set.
 #[derive(Debug)]
 pub(crate) struct BlockKernels {
-    pub(super) isa: Isa,
+    pub(crate) isa: Isa,
     /// Output channels of a wide tile, 16 or 32; a narrow one has 16.
     pub(crate) wide: usize,
     /// Pixels a tile may have, falling, the last 1.

@@ -8,51 +8,51 @@ use crate::isa::Isa;
 use crate::lanes::{Lanes, Plain};
 
 /// Pixels along a side of what a tile reads.
-pub(super) const READ: usize = 6;
+pub(crate) const READ: usize = 6;
 /// Pixels along a side of what a tile writes.
-pub(super) const WRITE: usize = 4;
+pub(crate) const WRITE: usize = 4;
 
 /// One block of input channels of one tile.
-pub(super) struct InputTile {
+pub(crate) struct InputTile {
     /// Top left pixel.
-    pub(super) source: *const f32,
+    pub(crate) source: *const f32,
     /// Numbers between two rows of pixels.
-    pub(super) row: usize,
+    pub(crate) row: usize,
     /// Where the first of the 36 transformed pixels goes.
-    pub(super) out: *mut f32,
+    pub(crate) out: *mut f32,
     /// Numbers between two of them.
-    pub(super) step: usize,
+    pub(crate) step: usize,
 }
 
 /// One block of output channels of one tile.
-pub(super) struct OutputTile {
+pub(crate) struct OutputTile {
     /// The first of the 36 transformed pixels.
-    pub(super) source: *const f32,
+    pub(crate) source: *const f32,
     /// Numbers between two of them.
-    pub(super) step: usize,
+    pub(crate) step: usize,
     /// `[BLOCK]`
-    pub(super) bias: *const f32,
+    pub(crate) bias: *const f32,
     /// `[BLOCK]`, what negative sums are multiplied by; null for no activation.
-    pub(super) slopes: *const f32,
+    pub(crate) slopes: *const f32,
     /// `[BLOCK]`, what the activated sum is multiplied by; null for no affine step.
-    pub(super) scale: *const f32,
+    pub(crate) scale: *const f32,
     /// `[BLOCK]`, what is added to the product; read where `scale` is.
-    pub(super) shift: *const f32,
+    pub(crate) shift: *const f32,
     /// The residual of the first pixel written; null for none.
-    pub(super) residual: *const f32,
+    pub(crate) residual: *const f32,
     /// Numbers between two rows of pixels of the residual.
-    pub(super) residual_row: usize,
+    pub(crate) residual_row: usize,
     /// The first pixel written.
-    pub(super) out: *mut f32,
+    pub(crate) out: *mut f32,
     /// Numbers between two rows of pixels.
-    pub(super) row: usize,
+    pub(crate) row: usize,
     /// Rows and columns of the tile to write; the others lie outside.
-    pub(super) rows: Range<usize>,
-    pub(super) columns: Range<usize>,
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Range<usize>,
 }
 
 /// Both transforms for one instruction set.
-pub(super) struct Transforms {
+pub(crate) struct Transforms {
     input: unsafe fn(&InputTile),
     output: unsafe fn(&OutputTile),
 }
@@ -60,7 +60,7 @@ pub(super) struct Transforms {
 impl Transforms {
     /// # Safety
     /// Six rows of six pixels of the source and 36 transformed pixels must be in bounds.
-    pub(super) unsafe fn input(&self, tile: &InputTile) {
+    pub(crate) unsafe fn input(&self, tile: &InputTile) {
         // SAFETY: the caller's; `new` is only asked for sets the processor has.
         unsafe { (self.input)(tile) }
     }
@@ -68,13 +68,13 @@ impl Transforms {
     /// # Safety
     /// 36 transformed pixels, and `rows` by `columns` pixels of output and residual, must be in bounds, and
     /// nothing else may use what is written.
-    pub(super) unsafe fn output(&self, tile: &OutputTile) {
+    pub(crate) unsafe fn output(&self, tile: &OutputTile) {
         // SAFETY: the caller's; `new` is only asked for sets the processor has.
         unsafe { (self.output)(tile) }
     }
 
     /// The transforms for an instruction set the processor has.
-    pub(super) fn new(isa: Isa) -> &'static Self {
+    pub(crate) fn new(isa: Isa) -> &'static Self {
         match isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => &AVX512,

@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::kernel::{BlockKernels, BlockTile, Tap};
+pub(crate) use super::kernel::Tap;
+use super::kernel::{BlockKernels, BlockTile};
 use super::packed::{Group, Request, groups};
 use super::store::Store;
-use super::transform::{InputTile, OutputTile, READ, Transforms, WRITE};
+pub(crate) use super::transform::{InputTile, OutputTile, READ, Transforms, WRITE};
 use super::window::{BLOCK, Window};
 use crate::aligned::{Aligned, Scratch, with_scratch};
 
@@ -38,7 +39,7 @@ const SIDE: usize = 8;
 type Lane = [f64; SIDE];
 
 /// Packs the weights of one group of output channels: `[point][input channel][output channel]`.
-pub(crate) fn pack_group(c_in: usize, c_out: usize, weight: &[f32], group: Group, to: &mut [f32]) {
+fn pack_group(c_in: usize, c_out: usize, weight: &[f32], group: Group, to: &mut [f32]) {
     let last = c_out.min(group.first + group.width);
     for first in (group.first..last).step_by(SIDE) {
         let side = SIDE.min(last - first);
@@ -81,8 +82,8 @@ fn weight_axis([a, b, c]: [&Lane; 3]) -> [Lane; READ] {
 }
 
 /// One run of a convolution.
-pub(crate) struct Winograd<'a> {
-    pub(crate) kernels: &'static BlockKernels,
+pub(super) struct Winograd<'a> {
+    pub(super) kernels: &'static BlockKernels,
     pub(crate) weights: &'a [f32],
     pub(crate) c_in: usize,
     pub(crate) c_out: usize,
@@ -130,14 +131,6 @@ impl Winograd<'_> {
         let room = room.min(share);
         let parts = (0..grid.count.div_ceil(room)).into_par_iter();
         parts.for_each(|part| self.part(&grid, part * room, room));
-    }
-
-    /// As [`run`](Self::run), on the calling thread.
-    pub(crate) fn run_alone(&self) {
-        let grid = Grid::of(self.request);
-        let room = (GROUP_BUDGET / (POINTS * self.filled())).clamp(8, MAX_GROUP) / 8 * 8;
-        let room = room.min(grid.count.next_multiple_of(8));
-        (0..grid.count.div_ceil(room)).for_each(|part| self.part(&grid, part * room, room));
     }
 
     fn filled(&self) -> usize {
@@ -207,30 +200,13 @@ impl Winograd<'_> {
         assert!(pixels.len() >= POINTS * from_step && sums.len() >= POINTS * to_step);
         let weights = &self.weights[group.first * self.c_in * POINTS..];
         let weights = &weights[..group.width * self.c_in * POINTS];
-        let no_bias = [0.0_f32; 2 * BLOCK];
         for (point, weights) in weights.chunks_exact(group.width * self.c_in).enumerate() {
-            let mut done = 0;
-            for &some in self.kernels.pixels {
-                while count - done >= some {
-                    let tile = BlockTile {
-                        source: pixels[point * from_step + done * BLOCK..].as_ptr(),
-                        taps: &taps,
-                        weights: weights.as_ptr(),
-                        bias: no_bias.as_ptr(),
-                        slopes: std::ptr::null(),
-                        scale: std::ptr::null(),
-                        shift: std::ptr::null(),
-                        residual: std::ptr::null(),
-                        residual_stride: 0,
-                        out: sums[point * to_step + done * BLOCK..].as_mut_ptr(),
-                        block_stride: room * BLOCK,
-                    };
-                    // SAFETY: every block of a point has room for `room` pixels, of which
-                    // `done + some` are at most `count`; the buffers hold all points as checked
-                    // above.
-                    unsafe { self.kernels.run(group.width == self.kernels.wide, some, &tile) };
-                    done += some;
-                }
+            let from = pixels[point * from_step..].as_ptr();
+            let to = sums[point * to_step..].as_mut_ptr();
+            // SAFETY: every block of a point has room for `room` pixels, of which `count` are
+            // used; the buffers hold all points as checked above.
+            unsafe {
+                product(self.kernels, group, (&taps, weights), (from, count), (to, room));
             }
         }
     }
@@ -271,6 +247,47 @@ impl Winograd<'_> {
                 // residual holds every pixel of the request; no other tile has these pixels.
                 unsafe { transforms.output(&tile) };
             }
+        }
+    }
+}
+
+/// The products of one point: `count` pixels, in blocks of channels at the shifts of `taps` from
+/// `source`, times `weights`, `[input channel][output channel]`; the blocks of `out` have `room`
+/// pixels each.
+///
+/// # Safety
+/// All those pixels must be in bounds, and nothing else may use those of `out`.
+pub(crate) unsafe fn product(
+    kernels: &BlockKernels,
+    group: Group,
+    (taps, weights): (&[Tap], &[f32]),
+    (source, count): (*const f32, usize),
+    (out, room): (*mut f32, usize),
+) {
+    let channels: usize = taps.iter().map(|tap| tap.channels).sum();
+    assert!(weights.len() >= channels * group.width);
+    let no_bias = [0.0_f32; 2 * BLOCK];
+    let mut done = 0;
+    for &some in kernels.pixels {
+        while count - done >= some {
+            // SAFETY: `done + some` are at most `count` pixels, which the caller vouches for.
+            unsafe {
+                let tile = BlockTile {
+                    source: source.add(done * BLOCK),
+                    taps,
+                    weights: weights.as_ptr(),
+                    bias: no_bias.as_ptr(),
+                    slopes: std::ptr::null(),
+                    scale: std::ptr::null(),
+                    shift: std::ptr::null(),
+                    residual: std::ptr::null(),
+                    residual_stride: 0,
+                    out: out.add(done * BLOCK),
+                    block_stride: room * BLOCK,
+                };
+                kernels.run(group.width == kernels.wide, some, &tile);
+            }
+            done += some;
         }
     }
 }

@@ -5,7 +5,6 @@ use rayon::prelude::*;
 use super::ConvShape;
 use super::geometry::{Geometry, Patch};
 use super::patch::{Buffers, Layout};
-use super::winograd;
 use crate::aligned::{Aligned, Scratch, with_scratch};
 use crate::micro::{Kernels, MAX_VECTORS, Tile};
 
@@ -16,24 +15,14 @@ const PATCH_BUDGET: usize = 96 * 1024;
 /// A call is cut into at least this many tasks if it can be.
 const TASKS: usize = 8;
 
-/// `out = x * weight + bias`, where `*` is the cross-correlation that networks call convolution.
-///
-/// `x` is `[n, c_in, height, width]`, `weight` `[c_out, c_in, kernel, kernel]`, `bias` `[c_out]`,
-/// `out` `[n, c_out, out_height, out_width]` and wholly overwritten. Large 3x3 convolutions with
-/// stride 1 go through Winograd's transform, whose error is some 1e-6 of the largest output.
-///
-/// # Panics
-/// If a slice does not have the length its shape asks for.
-pub fn conv2d(shape: &ConvShape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, out: &mut [f32]) {
-    assert_eq!(x.len(), shape.input_len(), "length of x for {shape:?}");
-    assert_eq!(weight.len(), shape.weight_len(), "length of weight for {shape:?}");
-    assert_eq!(out.len(), shape.output_len(), "length of out for {shape:?}");
-    if let Some(bias) = bias {
-        assert_eq!(bias.len(), shape.c_out, "length of bias for {shape:?}");
-    }
-    if winograd::pays(shape) {
-        return winograd::convolve(shape, x, weight, bias, out);
-    }
+/// [`conv2d`](super::conv2d) product by product.
+pub(super) fn direct(
+    shape: &ConvShape,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) {
     let geometry = Geometry::forward(shape);
     let terms: Vec<usize> = (0..geometry.depth()).collect();
     let source = WeightSource { weight, terms: &terms, row_stride: terms.len() };
@@ -47,21 +36,8 @@ pub fn conv2d(shape: &ConvShape, x: &[f32], weight: &[f32], bias: Option<&[f32]>
     sweep(&geometry, x, &source, bias, &target, out);
 }
 
-/// The gradient of the loss by the input: `dy` is the gradient by the output,
-/// `[n, c_out, out_height, out_width]`; `weight` as in [`conv2d`]; `dx` is
-/// `[n, c_in, height, width]` and wholly overwritten.
-///
-/// # Panics
-/// If a slice does not have the length its shape asks for.
-pub fn conv2d_input_gradient(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
-    assert_eq!(dy.len(), shape.output_len(), "length of dy for {shape:?}");
-    assert_eq!(weight.len(), shape.weight_len(), "length of weight for {shape:?}");
-    assert_eq!(dx.len(), shape.input_len(), "length of dx for {shape:?}");
-    let turned = winograd::gradient_shape(shape).filter(winograd::pays);
-    if let Some(gradient) = turned {
-        let weight = winograd::turned(weight, shape.c_in, shape.c_out);
-        return winograd::convolve(&gradient, dy, &weight, None, dx);
-    }
+/// The gradient of the loss by the input, product by product.
+pub(super) fn input_gradient(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
     if shape.stride > shape.kernel {
         dx.fill(0.0); // some inputs are read by no output
     }

@@ -18,26 +18,8 @@ const TASKS: usize = 8;
 /// Fewest pixels worth a partial sum of their own.
 const PIXELS_PER_SUM: usize = 1024;
 
-/// The gradients of the loss by weight and bias: `x` is the input `[n, c_in, height, width]`, `dy`
-/// the gradient by the output `[n, c_out, out_height, out_width]`; `dweight` is
-/// `[c_out, c_in, kernel, kernel]` and `dbias` `[c_out]`, both wholly overwritten.
-///
-/// # Panics
-/// If a slice does not have the length its shape asks for.
-pub fn conv2d_weight_gradient(
-    shape: &ConvShape,
-    x: &[f32],
-    dy: &[f32],
-    dweight: &mut [f32],
-    dbias: Option<&mut [f32]>,
-) {
-    assert_eq!(x.len(), shape.input_len(), "length of x for {shape:?}");
-    assert_eq!(dy.len(), shape.output_len(), "length of dy for {shape:?}");
-    assert_eq!(dweight.len(), shape.weight_len(), "length of dweight for {shape:?}");
-    if let Some(dbias) = dbias {
-        assert_eq!(dbias.len(), shape.c_out, "length of dbias for {shape:?}");
-        bias_gradient(shape, dy, dbias);
-    }
+/// The gradient of the loss by the weight, product by product.
+pub(super) fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
     if dy.is_empty() || dweight.is_empty() {
         dweight.fill(0.0);
         return;
@@ -88,7 +70,8 @@ fn reduce(partial: &[f32], dweight: &mut [f32]) {
     });
 }
 
-fn bias_gradient(shape: &ConvShape, dy: &[f32], dbias: &mut [f32]) {
+/// The gradient of the loss by the bias.
+pub(super) fn bias_gradient(shape: &ConvShape, dy: &[f32], dbias: &mut [f32]) {
     let plane = shape.out_height() * shape.out_width();
     dbias.par_iter_mut().enumerate().for_each(|(channel, to)| {
         let mut total = 0.0_f64;

@@ -1,6 +1,7 @@
 //! The executor for training and GPUs: the graph interpreted on burn tensors, with autodiff.
 
-mod fused_conv;
+mod host;
+mod steps;
 mod tokens;
 mod windows;
 
@@ -13,7 +14,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use crate::graph::{Graph, Node};
 use crate::layer::{Conv, Layer, Pointwise};
 use crate::relight::KNEE;
-use crate::{Error, Result, Weights};
+use crate::{Error, NodeId, Result, Weights};
 
 /// Named tensors `[n, c, h, w]` on a device.
 pub type Tensors = BTreeMap<String, Tensor<4>>;
@@ -74,8 +75,13 @@ pub fn run(
     let outputs = graph.find_outputs(wanted)?;
     let needed = graph.needed(&outputs);
     let mut values: Vec<Option<Tensor<4>>> = vec![None; graph.nodes().len()];
+    let readers = readers(graph, &needed, &outputs);
     for (index, node) in graph.nodes().iter().enumerate() {
-        if !needed[index] {
+        if !needed[index] || values[index].is_some() {
+            continue;
+        }
+        if let Some((last, value)) = joined(graph, index, (&readers, &values), parameters)? {
+            values[last] = Some(value);
             continue;
         }
         let value = if node.layer == Layer::Input {
@@ -87,10 +93,70 @@ pub fn run(
         };
         values[index] = Some(value);
     }
-    let take = |(name, id): (&&str, &crate::NodeId)| {
+    let take = |(name, id): (&&str, &NodeId)| {
         values[id.0].clone().map(|value| ((*name).to_owned(), value))
     };
     Ok(wanted.iter().zip(&outputs).filter_map(take).collect())
+}
+
+/// The only node that reads each value, where there is one and the value is not asked for.
+fn readers(graph: &Graph, needed: &[bool], outputs: &[NodeId]) -> Vec<Option<usize>> {
+    let mut readers = vec![Vec::new(); needed.len()];
+    for (index, node) in graph.nodes().iter().enumerate().filter(|(index, _)| needed[*index]) {
+        node.inputs.iter().for_each(|id| readers[id.0].push(index));
+    }
+    outputs.iter().for_each(|id| readers[id.0].clear());
+    readers.into_iter().map(|all| <[usize; 1]>::try_from(all).ok().map(|[one]| one)).collect()
+}
+
+/// A convolution with the activation behind it, or with the sum it goes into, in one step: the node
+/// that is computed, and its value. None where the convolution stands alone or is not ours.
+fn joined(
+    graph: &Graph,
+    index: usize,
+    (readers, values): (&[Option<usize>], &[Option<Tensor<4>>]),
+    parameters: &Parameters,
+) -> Result<Option<(usize, Tensor<4>)>> {
+    let node = &graph.nodes()[index];
+    let (Layer::Conv(conv), Some(last)) = (&node.layer, readers[index]) else { return Ok(None) };
+    let Some(x) = values[node.inputs[0].0].as_ref().filter(|x| served(conv, x)) else {
+        return Ok(None);
+    };
+    let reader = &graph.nodes()[last];
+    let (slope, residual) = match reader.layer {
+        Layer::Pointwise(Pointwise::Relu) => (Some(0.0), None),
+        Layer::Pointwise(Pointwise::LeakyRelu(slope)) if slope >= 0.0 => (Some(slope), None),
+        Layer::Add => {
+            let other = reader.inputs.iter().find(|id| id.0 != index);
+            match other.and_then(|id| values[id.0].as_ref()) {
+                Some(other) => (None, Some(other.clone())),
+                None => return Ok(None),
+            }
+        }
+        _ => return Ok(None),
+    };
+    let value = step_of(conv, node, parameters, (x.clone(), slope, residual))?;
+    Ok(Some((last, value)))
+}
+
+/// Whether a convolution of `x` has a step of its own.
+fn served(conv: &Conv, x: &Tensor<4>) -> bool {
+    steps::Convolve::serves(conv) && host::is_here(x)
+}
+
+fn step_of(
+    conv: &Conv,
+    node: &Node,
+    parameters: &Parameters,
+    (x, slope, residual): (Tensor<4>, Option<f32>, Option<Tensor<4>>),
+) -> Result<Tensor<4>> {
+    let mut inputs = vec![x.into_dispatch(), parameters.of(node, "weight")?.into_dispatch()];
+    if conv.bias {
+        inputs.push(parameters.of(node, "bias")?.into_dispatch());
+    }
+    let step = steps::Convolve { conv: conv.clone(), slope, residual: residual.is_some() };
+    inputs.extend(residual.map(Tensor::into_dispatch));
+    Ok(host::run(step, &inputs))
 }
 
 fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Result<Tensor<4>> {
@@ -104,6 +170,21 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
     }
     let x = inputs.swap_remove(0);
     let [n, c, h, w] = x.dims();
+    if host::is_here(&x) {
+        let one = |x: Tensor<4>| vec![x.into_dispatch()];
+        let two = |x: Tensor<4>| Ok(vec![x.into_dispatch(), second()?.into_dispatch()]);
+        match node.layer {
+            Layer::Pointwise(function) => return Ok(host::run(function, &one(x))),
+            Layer::Modulate => return Ok(host::run(steps::Modulate, &two(x)?)),
+            Layer::PixelShuffle(r) => return Ok(host::run(steps::Shuffle(r), &one(x))),
+            Layer::PixelUnshuffle(r) => return Ok(host::run(steps::Unshuffle(r), &one(x))),
+            Layer::Relight => return Ok(host::run(steps::Relight, &two(x)?)),
+            Layer::Add if x.dims() == second()?.dims() => {
+                return Ok(host::run(steps::Sum, &two(x)?));
+            }
+            _ => {}
+        }
+    }
     Ok(match &node.layer {
         Layer::Input | Layer::Concat | Layer::Learned { .. } => x,
         Layer::Attention { heads, causal } => tokens::attention(x, *heads, *causal),
@@ -166,14 +247,12 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
 }
 
 fn convolve(conv: &Conv, node: &Node, parameters: &Parameters, x: Tensor<4>) -> Result<Tensor<4>> {
+    if served(conv, &x) {
+        return step_of(conv, node, parameters, (x, None, None));
+    }
     let shape = [conv.c_out, conv.c_in / conv.groups, conv.kernel, conv.kernel];
     let weight = parameters.of(node, "weight")?.reshape(shape);
     let bias = if conv.bias { Some(parameters.of(node, "bias")?) } else { None };
-    if fused_conv::serves(conv, &x) {
-        let zero = || Tensor::zeros([conv.c_out], &x.device());
-        let bias = bias.unwrap_or_else(zero);
-        return Ok(fused_conv::conv2d(conv, x, weight, bias));
-    }
     let options =
         ConvOptions::new([conv.stride; 2], [conv.padding; 2], [conv.dilation; 2], conv.groups);
     Ok(conv2d(x, weight, bias, options))

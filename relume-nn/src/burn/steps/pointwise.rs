@@ -1,0 +1,52 @@
+//! Functions of one number.
+
+use super::map2;
+use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step};
+use crate::layer::Pointwise;
+
+impl Pointwise {
+    /// The derivative where the function of `x` is `y`.
+    fn slope(self, x: f32, y: f32) -> f32 {
+        match self {
+            Self::Relu => f32::from(u8::from(x > 0.0)),
+            Self::LeakyRelu(slope) => {
+                if x > 0.0 {
+                    1.0
+                } else {
+                    slope
+                }
+            }
+            Self::Sigmoid => y * (1.0 - y),
+            Self::Tanh => 1.0 - y * y,
+            Self::Log2 => std::f32::consts::LOG2_E / x,
+            Self::Clamp(low, high) => f32::from(u8::from((low..=high).contains(&x))),
+            Self::Scale(factor) => factor,
+            Self::Gelu => {
+                let below = 0.5 * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2));
+                let density = (-0.5 * x * x).exp() / std::f32::consts::TAU.sqrt();
+                below + x * density
+            }
+            Self::QuickGelu => {
+                let open = 1.0 / (1.0 + (-1.702 * x).exp());
+                open + 1.702 * y * (1.0 - open)
+            }
+        }
+    }
+}
+
+impl Step for Pointwise {
+    fn forward(&self, inputs: &[Array<'_>]) -> (Vec<f32>, [usize; 4]) {
+        let x = inputs[0];
+        (map2(x.values, x.values, |x, _| self.apply(x)), x.shape)
+    }
+
+    fn backward(&self, outer: &Outer<'_>) -> [Gradient; INPUTS] {
+        let slopes = map2(outer.inputs[0].values, outer.output, |x, y| self.slope(x, y));
+        let dx = map2(&slopes, outer.gradient, |slope, gradient| slope * gradient);
+        [Gradient::Of(dx), Gradient::None, Gradient::None, Gradient::None]
+    }
+
+    fn keeps_output(&self) -> bool {
+        true
+    }
+}
