@@ -357,7 +357,7 @@ fn token_shape(layer: &Layer, x: &Node) -> std::result::Result<Shape, String> {
     };
     let row = |length| Extent::Fixed { height: 1, width: length };
     match layer {
-        Layer::Attention { heads, .. } if *heads > 0 && x.channels % (3 * heads) == 0 => {
+        Layer::Attention { heads, .. } if x.channels.is_multiple_of(3 * heads) && *heads > 0 => {
             Ok((x.channels / 3, x.extent))
         }
         Layer::Attention { heads, .. } => {

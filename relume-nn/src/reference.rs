@@ -104,24 +104,13 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::Pointwise(function) => {
             Tensor::new(x.shape, x.values.iter().map(|&v| function.apply(v)).collect())
         }
-        Layer::Prelu { .. } => {
-            let slopes = parameter(weights, node, "weight");
-            Tensor::from_fn(x.shape, |n, c, y, column| {
-                let v = x.at(n, c, y, column);
-                if v > 0.0 { v } else { slopes[c % slopes.len()] * v }
-            })
-        }
+        Layer::Prelu { .. } => prelu(x, parameter(weights, node, "weight")),
         Layer::BatchNorm { epsilon } => batch_norm(node, weights, *epsilon, x),
         Layer::LayerNorm { epsilon } => layer_norm(node, weights, *epsilon, x),
         Layer::Add => {
             Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) + inputs[1].at(n, c, y, i))
         }
-        Layer::Multiply => {
-            let [_, channels, rows, columns] = inputs[1].shape;
-            Tensor::from_fn(x.shape, |n, c, y, i| {
-                x.at(n, c, y, i) * inputs[1].at(n, c % channels, y % rows, i % columns)
-            })
-        }
+        Layer::Multiply => multiply(x, inputs[1]),
         Layer::Divide => {
             Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) / inputs[1].at(n, c, y, i))
         }
@@ -147,11 +136,29 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         }
         Layer::ToHsv => pixels(x, hsv::from_rgb),
         Layer::FromHsv => pixels(x, hsv::to_rgb),
-        Layer::Relight => Tensor::from_fn(x.shape, |n, c, y, i| {
-            let (gain, white) = (inputs[1].at(n, 0, 0, 0), inputs[1].at(n, 1, 0, 0));
-            Exposure { gain, white }.relight(x.at(n, c, y, i))
-        }),
+        Layer::Relight => relight(x, inputs[1]),
     }
+}
+
+fn prelu(x: &Tensor, slopes: &[f32]) -> Tensor {
+    Tensor::from_fn(x.shape, |n, c, y, column| {
+        let v = x.at(n, c, y, column);
+        if v > 0.0 { v } else { slopes[c % slopes.len()] * v }
+    })
+}
+
+fn multiply(x: &Tensor, by: &Tensor) -> Tensor {
+    let [_, channels, rows, columns] = by.shape;
+    Tensor::from_fn(x.shape, |n, c, y, i| {
+        x.at(n, c, y, i) * by.at(n, c % channels, y % rows, i % columns)
+    })
+}
+
+fn relight(x: &Tensor, exposure: &Tensor) -> Tensor {
+    Tensor::from_fn(x.shape, |n, c, y, i| {
+        let (gain, white) = (exposure.at(n, 0, 0, 0), exposure.at(n, 1, 0, 0));
+        Exposure { gain, white }.relight(x.at(n, c, y, i))
+    })
 }
 
 fn convolve(conv: &Conv, x: &Tensor, weight: &[f32], bias: &[f32]) -> Tensor {

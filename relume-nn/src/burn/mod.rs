@@ -215,22 +215,10 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
             x * (scale + 1.0) + both.narrow(1, c, c)
         }
         Layer::Slice { from, to } => x.narrow(1, *from, to - from),
-        Layer::PixelShuffle(r) => x
-            .reshape([n, c / (r * r), *r, *r, h, w])
-            .permute([0, 1, 4, 2, 5, 3])
-            .reshape([n, c / (r * r), h * r, w * r]),
-        Layer::PixelUnshuffle(r) => x
-            .reshape([n, c, h / r, *r, w / r, *r])
-            .permute([0, 1, 3, 5, 2, 4])
-            .reshape([n, c * r * r, h / r, w / r]),
+        Layer::PixelShuffle(r) => shuffle(x, *r),
+        Layer::PixelUnshuffle(r) => unshuffle(x, *r),
         Layer::Enlarge(r) => enlarge(enlarge(x, 2, *r), 3, *r),
-        Layer::BlurHalve => {
-            let taps = [2, 3].map(|axis| (axis, x.dims()[axis]));
-            let along = |x, (axis, length): (usize, usize)| {
-                resample(x, axis, length / 2, |i| crate::reference::halve_taps(i, length))
-            };
-            along(along(x, taps[0]), taps[1])
-        }
+        Layer::BlurHalve => blur_halve(x),
         Layer::ChannelPool => Tensor::cat(vec![x.clone().max_dim(1), x.mean_dim(1)], 1),
         Layer::Softmax { groups } => {
             let x = x.reshape([n, *groups, c / groups * h, w]);
@@ -287,6 +275,34 @@ fn pointwise(function: Pointwise, x: Tensor<4>) -> Tensor<4> {
         Pointwise::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
         Pointwise::Scale(factor) => x * factor,
     }
+}
+
+fn shuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    x.reshape([n, c / (r * r), r, r, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([
+        n,
+        c / (r * r),
+        h * r,
+        w * r,
+    ])
+}
+
+fn unshuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    x.reshape([n, c, h / r, r, w / r, r]).permute([0, 1, 3, 5, 2, 4]).reshape([
+        n,
+        c * r * r,
+        h / r,
+        w / r,
+    ])
+}
+
+fn blur_halve(x: Tensor<4>) -> Tensor<4> {
+    let taps = [2, 3].map(|axis| (axis, x.dims()[axis]));
+    let along = |x, (axis, length): (usize, usize)| {
+        resample(x, axis, length / 2, |i| crate::reference::halve_taps(i, length))
+    };
+    along(along(x, taps[0]), taps[1])
 }
 
 /// Bilinear enlargement along one axis.

@@ -39,14 +39,7 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
         Layer::Multiply => w.operator("Mul", &inputs, &out, Vec::new()),
         Layer::Divide => w.operator("Div", &inputs, &out, Vec::new()),
         Layer::Curve => curve(w, name, &inputs, &out),
-        Layer::Modulate => {
-            let scale = slice(w, name, inputs[1], 0, node.channels);
-            let shift = slice(w, name, inputs[1], node.channels, 2 * node.channels);
-            let one = w.number(1.0);
-            let factor = w.step(name, "Add", &[&scale, &one], Vec::new());
-            let scaled = w.step(name, "Mul", &[x, &factor], Vec::new());
-            w.operator("Add", &[&scaled, &shift], &out, Vec::new());
-        }
+        Layer::Modulate => modulate(w, node, x, inputs[1], &out),
         Layer::Concat => w.operator("Concat", &inputs, &out, vec![Attribute::int("axis", 1)]),
         Layer::Slice { from, to } => {
             let parts = [*from, *to, 1].map(|place| w.places(&[place as i64]));
@@ -66,12 +59,7 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
             w.operator("Resize", &[x, "", &scales], &out, how);
         }
         Layer::BlurHalve => blur_halve(w, node, x, &out),
-        Layer::ChannelPool => {
-            let how = || vec![Attribute::ints("axes", &[1])];
-            let most = w.step(name, "ReduceMax", &[x], how());
-            let mean = w.step(name, "ReduceMean", &[x], how());
-            w.operator("Concat", &[&most, &mean], &out, vec![Attribute::int("axis", 1)]);
-        }
+        Layer::ChannelPool => channel_pool(w, name, x, &out),
         Layer::Softmax { groups } => softmax(w, node, *groups, x, &out),
         Layer::GlobalPool => w.operator("GlobalAveragePool", &[x], &out, Vec::new()),
         Layer::Relight => relight(w, name, x, inputs[1], &out),
@@ -79,6 +67,23 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
         Layer::ToHsv => windows::to_hsv(w, name, x, &out),
         Layer::FromHsv => windows::from_hsv(w, name, x, &out),
     }
+}
+
+/// `x · (1 + scale) + shift`.
+fn modulate(w: &mut Writer<'_>, node: &Node, x: &str, by: &str, out: &str) {
+    let scale = slice(w, &node.name, by, 0, node.channels);
+    let shift = slice(w, &node.name, by, node.channels, 2 * node.channels);
+    let one = w.number(1.0);
+    let factor = w.step(&node.name, "Add", &[&scale, &one], Vec::new());
+    let scaled = w.step(&node.name, "Mul", &[x, &factor], Vec::new());
+    w.operator("Add", &[&scaled, &shift], out, Vec::new());
+}
+
+fn channel_pool(w: &mut Writer<'_>, name: &str, x: &str, out: &str) {
+    let how = || vec![Attribute::ints("axes", &[1])];
+    let most = w.step(name, "ReduceMax", &[x], how());
+    let mean = w.step(name, "ReduceMean", &[x], how());
+    w.operator("Concat", &[&most, &mean], out, vec![Attribute::int("axis", 1)]);
 }
 
 fn convolution(w: &mut Writer<'_>, node: &Node, conv: &Conv, x: &str, out: &str) {
