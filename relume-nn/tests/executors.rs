@@ -13,6 +13,8 @@ use relume_nn::{
 
 #[path = "executors/onnx_runtime.rs"]
 mod onnx_runtime;
+#[path = "executors/tokens.rs"]
+mod tokens;
 #[path = "executors/windows.rs"]
 mod windows;
 use onnx_runtime::Exported;
@@ -314,18 +316,6 @@ fn cpu_computes_fixed_layers_as_the_reference_does() {
 }
 
 #[test]
-fn linear_layers_are_convolutions() {
-    let graph = graph(&CASES[1]);
-    let mut weights = Weights::initial(&graph, 1);
-    weights.iter_mut().filter(|(key, _)| *key == "layer.weight").for_each(|(_, array)| {
-        array.shape = vec![5, 4];
-    });
-    assert!(weights.report(&graph).is_exact());
-    weights.iter_mut().for_each(|(_, array)| array.shape.reverse());
-    assert!(!weights.report(&graph).is_exact());
-}
-
-#[test]
 fn a_missing_feed_is_named() {
     let graph = graph(&CASES[0]);
     let weights = Weights::initial(&graph, 1);
@@ -382,6 +372,7 @@ fn onnx_runtime_computes_what_the_reference_computes() {
         })
         .collect();
     cases.extend(windows::exported());
+    cases.extend(tokens::exported());
     onnx_runtime::check(&cases, Precision::F32, 1e-5);
     cases.truncate(1);
     onnx_runtime::check(&cases, Precision::F16, 2e-3);
