@@ -8,7 +8,7 @@ use relume_nn::{
 };
 
 use super::onnx_runtime::Exported;
-use super::weights;
+use super::{CASES, graph, weights};
 
 /// Every such layer, of fixed extent, and attention both ways.
 fn tokens() -> Graph {
