@@ -6,15 +6,28 @@
 mod onnx_runtime;
 
 use onnx_runtime::Exported;
+use relume::models::clip::{self, Sizes};
 use relume::models::{MODELS, mirnet};
 use relume_nn::weights::Precision;
 use relume_nn::{Extent, Feeds, Graph, Layer, Tensor, Weights};
 
+/// A CLIP that plain loops compute in a moment.
+const CLIP: Sizes = Sizes {
+    side: 64,
+    patch: 32,
+    image: [16, 2, 1],
+    text: [16, 2, 1],
+    vocabulary: 512,
+    context: 20,
+    joint: 8,
+};
+
 /// A picture-like wave for every input of a graph; exposures are a gain and a white above 1.
 fn feeds(graph: &Graph) -> Feeds {
     let inputs = graph.nodes().iter().filter(|node| node.layer == Layer::Input);
+    let side = |length: usize| length.next_multiple_of(graph.multiple());
     let tensor = |node: &relume_nn::graph::Node| {
-        let (height, width) = node.extent.size(48, 64);
+        let (height, width) = node.extent.size(side(48), side(64));
         let scalar = node.extent == Extent::SCALAR;
         let value = |_, c: usize, y: usize, x: usize| match scalar {
             true => 1.5 + 0.5 * c as f32,
@@ -45,6 +58,9 @@ fn onnx_runtime_computes_what_the_reference_computes() {
         // The released MIRNet takes a minute by the plain loops: a small one stands for it.
         let graph = match card.name {
             "mirnet" => mirnet::build("mirnet small", 8, 1, 2).unwrap(),
+            // So do CLIP's towers.
+            "clip-vit-b32" => clip::build("clip small", &CLIP).unwrap(),
+            "clip-vit-b32-prior" => clip::with_prompts("clip prior small", &CLIP, 2).unwrap(),
             // Its parts are small enough, but for the classifier.
             "alen" | "alen-classifier" => continue,
             _ => (card.graph)().unwrap(),

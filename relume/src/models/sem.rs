@@ -20,7 +20,7 @@ pub static CARD: ModelCard = ModelCard {
              Enhancement; curves after Guo et al. 2020",
     output: ENHANCED,
     graph: || curve_network("sem", 3 * STEPS, ordinary, None),
-    weights: None,
+    weights: Some(include_bytes!("../../weights/sem.safetensors")),
 };
 
 /// Input of the gated network: what every curve map is multiplied by, `[n, 24, 1, 1]`.
