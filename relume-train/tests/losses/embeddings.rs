@@ -17,13 +17,15 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         probabilities(),
         prompt(),
+        labelled(),
+        pairs(),
         contrastive("", true, false),
         contrastive("columns = false", false, false),
         contrastive("", true, true),
     ]
 }
 
-fn cross_entropy(scores: &[f64], truth: usize) -> f64 {
+pub(crate) fn cross_entropy(scores: &[f64], truth: usize) -> f64 {
     scores.iter().map(|score| score.exp()).sum::<f64>().ln() - scores[truth]
 }
 
@@ -55,7 +57,7 @@ fn probabilities() -> Case {
     case
 }
 
-fn cosine(a: &Plane, i: usize, b: &Plane, j: usize) -> f64 {
+pub(crate) fn cosine(a: &Plane, i: usize, b: &Plane, j: usize) -> f64 {
     let d = a.shape[1];
     let dot = |a: &Plane, i: usize, b: &Plane, j: usize| -> f64 {
         (0..d).map(|k| a.at(i, k, 0, 0) * b.at(j, k, 0, 0)).sum()
@@ -82,6 +84,45 @@ fn prompt() -> Case {
                 cross_entropy(&row, 2)
             };
             (0..4).map(of).sum::<f64>() / 4.0
+        }),
+    }
+}
+
+/// Each picture with a prompt of its own.
+fn labelled() -> Case {
+    const LABELS: [f64; 4] = [2.0, 0.0, 1.0, 0.0];
+    let mut case = prompt();
+    case.table = "prompts = \"prompts\"\ntemperature = 3\nlabels = \"look\"";
+    case.targets = [("look", Plane { shape: [4, 1, 1, 1], values: LABELS.to_vec() })].into();
+    case.reference = Box::new(|x, t, _| {
+        let (images, prompts) = (&x["image_features"], &x["prompts"]);
+        let of = |i: usize| {
+            let row: Vec<f64> = (0..3).map(|k| 3.0 * cosine(images, i, prompts, k)).collect();
+            cross_entropy(&row, t["look"].values[i] as usize)
+        };
+        (0..4).map(of).sum::<f64>() / 4.0
+    });
+    case
+}
+
+/// The second image of each pair is the text of the first.
+fn pairs() -> Case {
+    Case {
+        kind: "contrastive",
+        table: "pairs = true\ntemperature = 3",
+        loss: None,
+        outputs: [("image_features", Plane::random([6, 5, 1, 1], 26, -1.0, 1.0))].into(),
+        targets: Planes::new(),
+        feeds: Planes::new(),
+        reference: Box::new(|x, _, _| {
+            let images = &x["image_features"];
+            let score = |i: usize, j: usize| 3.0 * cosine(images, 2 * i, images, 2 * j + 1);
+            let of = |own: usize| {
+                let row: Vec<f64> = (0..3).map(|j| score(own, j)).collect();
+                let column: Vec<f64> = (0..3).map(|i| score(i, own)).collect();
+                (cross_entropy(&row, own) + cross_entropy(&column, own)) / 2.0
+            };
+            (0..3).map(of).sum::<f64>() / 3.0
         }),
     }
 }

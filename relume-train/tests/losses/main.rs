@@ -6,6 +6,7 @@
 
 mod case;
 mod embeddings;
+mod guided;
 mod light;
 mod motion;
 mod pairs;
@@ -21,6 +22,7 @@ fn every_loss_is_compared_with_plain_loops() {
     let modules = [pairs::cases, zero_reference::cases, light::cases, motion::cases];
     let mut cases: Vec<Case> = modules.iter().flat_map(|cases| cases()).collect();
     cases.extend(embeddings::cases());
+    cases.extend(guided::cases());
     cases.extend(perceptual::cases());
     for case in &cases {
         case.check();
