@@ -59,7 +59,7 @@ impl Gate {
         Self { amount: t * t * (3.0 - 2.0 * t), protection: USUAL_PROTECTION }
     }
 
-    /// The two inputs of the [gated](gated) network beside the picture.
+    /// The two inputs of the [`gated`] network beside the picture.
     pub fn feeds(self) -> Feeds {
         let amount = Tensor::scalars(&[self.amount; 3 * STEPS]);
         // As a modulation: m · (1 + scale) + shift = 1 − protection · m.
@@ -103,7 +103,7 @@ pub fn as_the_original(network: &Network, picture: &Image<Srgb>) -> crate::Resul
 }
 
 /// A fast preview in place: the curve maps of a copy `times` smaller, enlarged and applied at full
-/// size. `network` is [gated](gated).
+/// size. `network` is [`gated`].
 ///
 /// # Errors
 /// When the network does not run.
