@@ -230,7 +230,7 @@ unsafe fn weights<L: Lanes>(taps: &Taps, out: *mut f32, step: usize) {
                 *column = weight_axis([tap(0, x), tap(1, x), tap(2, x)]);
             }
             for y in 0..READ {
-                let row = weight_axis([columns[0][y], columns[1][y], columns[2][y]]);
+                let row = weight_axis(across(&columns, y));
                 for (x, value) in row.into_iter().enumerate() {
                     value.store(out.add((y * READ + x) * step + lane));
                 }

@@ -11,6 +11,7 @@
 
 mod bands;
 mod kernels;
+mod tiles;
 
 use std::cell::RefCell;
 
@@ -25,6 +26,7 @@ use crate::blocked::winograd::{
 use crate::blocked::{BLOCK, BlockKernels, groups};
 use bands::{Planes, Shared, Source, Target};
 use kernels::{CollectTile, Kernels, OuterTile, SpreadTile, TAPS, Taps};
+use tiles::Tiles;
 
 /// Fewest input and output channels for which it pays.
 const CHANNELS: usize = 12;
@@ -65,33 +67,6 @@ struct Plan {
     kernels: &'static Kernels,
     products: &'static BlockKernels,
     transforms: &'static Transforms,
-}
-
-/// Transformed tiles of some pictures: `[point][block][tile][lane]`.
-struct Tiles {
-    values: Shared,
-    tiles: usize,
-    step: usize,
-}
-
-impl Tiles {
-    fn new(buffer: &mut Aligned, blocks: usize, tiles: usize) -> Self {
-        // Off by one tile from a round number, so that the points do not all fall on the same
-        // cache lines.
-        let step = (blocks * tiles + 1) * BLOCK;
-        Self { values: Shared::new(buffer.at_least(POINTS * step)), tiles, step }
-    }
-
-    /// The first point of a tile.
-    fn tile(&self, block: usize, tile: usize) -> *mut f32 {
-        self.values.at((block * self.tiles + tile) * BLOCK, (POINTS - 1) * self.step + BLOCK)
-    }
-
-    /// All tiles at a point from a block on.
-    fn point(&self, point: usize, block: usize) -> *mut f32 {
-        let at = block * self.tiles * BLOCK;
-        self.values.at(point * self.step + at, self.step - BLOCK - at)
-    }
 }
 
 /// Buffers kept from call to call.
