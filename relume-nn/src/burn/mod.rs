@@ -159,9 +159,28 @@ fn step_of(
     Ok(host::run(step, &inputs))
 }
 
+/// A layer of `x` and perhaps a second tensor as one step on host memory, where there is one.
+fn on_host(layer: &Layer, x: &Tensor<4>, by: Option<&Tensor<4>>) -> Option<Tensor<4>> {
+    if !host::is_here(x) {
+        return None;
+    }
+    let given = |x: &Tensor<4>| x.clone().into_dispatch();
+    Some(match (layer, by) {
+        (Layer::Pointwise(function), _) => host::run(*function, &[given(x)]),
+        (Layer::PixelShuffle(r), _) => host::run(steps::Shuffle(*r), &[given(x)]),
+        (Layer::PixelUnshuffle(r), _) => host::run(steps::Unshuffle(*r), &[given(x)]),
+        (Layer::Modulate, Some(by)) => host::run(steps::Modulate, &[given(x), given(by)]),
+        (Layer::Relight, Some(by)) => host::run(steps::Relight, &[given(x), given(by)]),
+        (Layer::Add, Some(by)) if x.dims() == by.dims() => {
+            host::run(steps::Sum, &[given(x), given(by)])
+        }
+        _ => return None,
+    })
+}
+
 fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Result<Tensor<4>> {
-    let second = (inputs.len() == 2).then(|| inputs[1].clone());
-    let second = || second.clone().ok_or_else(|| Error::Run(format!("{} reads two", node.name)));
+    let by = (inputs.len() == 2).then(|| inputs[1].clone());
+    let second = || by.clone().ok_or_else(|| Error::Run(format!("{} reads two", node.name)));
     if node.layer == Layer::Concat {
         return Ok(Tensor::cat(inputs, 1));
     }
@@ -170,27 +189,15 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
     }
     let x = inputs.swap_remove(0);
     let [n, c, h, w] = x.dims();
-    if host::is_here(&x) {
-        let one = |x: Tensor<4>| vec![x.into_dispatch()];
-        let two = |x: Tensor<4>| Ok(vec![x.into_dispatch(), second()?.into_dispatch()]);
-        match node.layer {
-            Layer::Pointwise(function) => return Ok(host::run(function, &one(x))),
-            Layer::Modulate => return Ok(host::run(steps::Modulate, &two(x)?)),
-            Layer::PixelShuffle(r) => return Ok(host::run(steps::Shuffle(r), &one(x))),
-            Layer::PixelUnshuffle(r) => return Ok(host::run(steps::Unshuffle(r), &one(x))),
-            Layer::Relight => return Ok(host::run(steps::Relight, &two(x)?)),
-            Layer::Add if x.dims() == second()?.dims() => {
-                return Ok(host::run(steps::Sum, &two(x)?));
-            }
-            _ => {}
-        }
+    if let Some(made) = on_host(&node.layer, &x, by.as_ref()) {
+        return Ok(made);
     }
     Ok(match &node.layer {
         Layer::Input | Layer::Concat | Layer::Learned { .. } => x,
         Layer::Attention { heads, causal } => tokens::attention(x, *heads, *causal),
         Layer::Tokens { count, class } => {
             let offsets = parameters.of(node, "positional_embedding")?.reshape([*count, c]);
-            let token = if *class { Some(parameters.of(node, "class_embedding")?) } else { None };
+            let token = class.then(|| parameters.of(node, "class_embedding")).transpose()?;
             tokens::row(x, token, offsets)
         }
         Layer::Embed { vocabulary, width } => {
