@@ -8,6 +8,7 @@ mod error;
 pub mod exposure;
 pub mod metrics;
 pub mod models;
+mod pillow;
 pub mod restore;
 
 pub use diagnose::{Diagnosis, Verdict, diagnose};

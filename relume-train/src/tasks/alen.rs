@@ -195,7 +195,7 @@ impl Task for Enhancer {
         let seen = [(VIEW.to_owned(), view(picture))].into();
         let mut said = network(&seen, &[LOGITS])?;
         let said = said.remove(LOGITS).ok_or_else(|| missing(LOGITS))?.values;
-        let routing = Routing::new(route, 1.0 / (1.0 + (said[0] - said[1]).exp()));
+        let routing = Routing::from_scores(route, [said[0], said[1]]);
         let mut feeds = routing.feeds();
         feeds.insert(IMAGE.to_owned(), tensor(picture));
         let output = routing.output();

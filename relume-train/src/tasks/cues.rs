@@ -71,16 +71,17 @@ fn pair(view: &Image<Srgb>, rng: &mut ChaCha8Rng, side: usize) -> Result<Batch> 
     let crop = view.crop(random_square(view.size(), side, rng))?;
     let first = rng.random_range(0..LOOKS.len());
     let second = (first + rng.random_range(1..LOOKS.len())) % LOOKS.len();
-    let mut values = Vec::with_capacity(2 * crop.values().len());
-    for look in [first, second] {
-        values.extend_from_slice(&tensor(&damaged(&crop, LOOKS[look], rng)?).values);
-    }
-    let images = Tensor::new([2, 3, crop.height(), crop.width()], values);
-    let looks = Tensor::new([2, 1, 1, 1], vec![first as f32, second as f32]);
-    Ok(Batch {
-        feeds: [(IMAGE.to_owned(), images)].into(),
-        targets: [(LOOK.to_owned(), looks)].into(),
-    })
+    let images =
+        [tensor(&damaged(&crop, LOOKS[first], rng)?), tensor(&damaged(&crop, LOOKS[second], rng)?)];
+    Ok(told_apart(images, [first, second]))
+}
+
+/// Two pictures `[1, 3, h, w]` of one thing, and the number of the look of each.
+pub(super) fn told_apart([first, second]: [Tensor; 2], looks: [usize; 2]) -> Batch {
+    let [_, channels, height, width] = first.shape;
+    let images = Tensor::new([2, channels, height, width], [first.values, second.values].concat());
+    let looks = Tensor::new([2, 1, 1, 1], looks.map(|look| look as f32).to_vec());
+    Batch { feeds: [(IMAGE.to_owned(), images)].into(), targets: [(LOOK.to_owned(), looks)].into() }
 }
 
 /// A clean crop made to look so. Brightness tells dark pictures alone: all others vary in it alike.

@@ -4,8 +4,9 @@
 use rand_chacha::ChaCha8Rng;
 use relume::models::clip::{IMAGE, PROMPT_FEATURES, QUALITY_FEATURES, prepare};
 use relume_media::{Image, Size, Srgb};
-use relume_nn::{Extent, Graph, Tensor};
+use relume_nn::{Extent, Graph};
 
+use super::cues::told_apart;
 use super::{Run, Task, TaskCard, random_square};
 use crate::batch::Batch;
 use crate::datasets::Item;
@@ -14,8 +15,6 @@ use crate::{Error, Result};
 
 /// How many times smaller.
 const TIMES: usize = 4;
-/// Name of the target with the number of the prompt that belongs to each picture.
-const LOOK: &str = "look";
 
 /// Fed a picture shrunk in two ways; tells which of two prompts belongs to which.
 pub(super) const CARD: TaskCard = TaskCard {
@@ -59,14 +58,10 @@ impl Task for Shrinks {
         };
         let pair = |_| {
             let crop = picture.crop(random_square(picture.size(), side, rng))?;
-            let mut values = prepare(&thinned(&crop), self.side).values;
-            values.extend(prepare(&averaged(&crop), self.side).values);
-            let images = Tensor::new([2, 3, self.side, self.side], values);
-            let looks = Tensor::new([2, 1, 1, 1], vec![0.0, 1.0]);
-            Ok(Batch {
-                feeds: [(IMAGE.to_owned(), images)].into(),
-                targets: [(LOOK.to_owned(), looks)].into(),
-            })
+            let images = [thinned(&crop), averaged(&crop)];
+            let images = images.map(|image| prepare(&image, self.side));
+            // The prompts 0 and 1.
+            Ok(told_apart(images, [0, 1]))
         };
         (0..crops).map(pair).collect()
     }

@@ -37,7 +37,7 @@ struct ZeroReference {
     stage: Stage,
 }
 
-/// A view as the network sees it, and as it should look where that is known.
+/// A view as the network sees it, and as it should look where that is known and asked for.
 struct View {
     seen: Image<Srgb>,
     clean: Option<Image<Srgb>>,
@@ -52,7 +52,7 @@ impl Task for ZeroReference {
         side: usize,
     ) -> Result<Vec<Batch>> {
         let cued = self.stage.losses.iter().any(|loss| loss.kind == "cue");
-        let view = self.view(view, rng)?;
+        let view = self.view(view, rng, cued)?;
         let crop = |_| {
             let square = random_square(view.seen.size(), side, rng);
             let feeds = [(self.ports.input.clone(), tensor(&view.seen.crop(square)?))].into();
@@ -76,7 +76,8 @@ impl Task for ZeroReference {
 }
 
 impl ZeroReference {
-    fn view(&self, item: Item, rng: &mut ChaCha8Rng) -> Result<View> {
+    /// The view, with the clean picture only where it is `cued`.
+    fn view(&self, item: Item, rng: &mut ChaCha8Rng, cued: bool) -> Result<View> {
         Ok(match item {
             Item::Alone(seen) => View { seen, clean: None },
             Item::Pair { input, target } => View { seen: input, clean: Some(target) },
@@ -87,8 +88,8 @@ impl ZeroReference {
             item => {
                 let useless = || Error::Setup("zero-reference needs pictures".into());
                 let damaged = damage(item, rng, &self.stage.degradation)?.ok_or_else(useless)?;
-                let clean = damaged.scene.map(|v| v.min(1.0)).to_srgb();
-                View { seen: damaged.image, clean: Some(clean) }
+                let clean = cued.then(|| damaged.scene.map(|v| v.min(1.0)).to_srgb());
+                View { seen: damaged.image, clean }
             }
         })
     }

@@ -1,6 +1,8 @@
 //! Functions of one number.
 
-use super::map2;
+use rayon::prelude::*;
+
+use super::{CHUNK, map2};
 use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step};
 use crate::layer::Pointwise;
 
@@ -41,8 +43,9 @@ impl Step for Pointwise {
     }
 
     fn backward(&self, outer: &Outer<'_>) -> [Gradient; INPUTS] {
-        let slopes = map2(outer.inputs[0].values, outer.output, |x, y| self.slope(x, y));
-        let dx = map2(&slopes, outer.gradient, |slope, gradient| slope * gradient);
+        let mut dx = map2(outer.inputs[0].values, outer.output, |x, y| self.slope(x, y));
+        let parts = dx.par_chunks_mut(CHUNK).zip(outer.gradient.par_chunks(CHUNK));
+        parts.for_each(|(dx, dy)| dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx *= dy));
         [Gradient::Of(dx), Gradient::None, Gradient::None, Gradient::None]
     }
 

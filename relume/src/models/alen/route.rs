@@ -67,8 +67,12 @@ impl Routing {
         let Some(&[global, local]) = logits else {
             return Err(Error::Model(format!("{} has no two scores", network.graph().name())));
         };
-        let probability = 1.0 / (1.0 + (global - local).exp());
-        Ok(Self::new(route, probability))
+        Ok(Self::from_scores(route, [global, local]))
+    }
+
+    /// What follows from the classifier's scores, global first.
+    pub fn from_scores(route: Route, [global, local]: [f32; 2]) -> Self {
+        Self::new(route, 1.0 / (1.0 + (global - local).exp()))
     }
 
     /// What follows from a probability.
