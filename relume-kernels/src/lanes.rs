@@ -27,32 +27,6 @@ pub(crate) trait Lanes: Copy {
     /// The sums over the lanes of four vectors.
     unsafe fn sums(four: [Self; 4]) -> [f32; 4];
 
-    /// Adds the lanes to `LANES` numbers at `to`.
-    #[inline(always)]
-    unsafe fn add_to_f64(self, to: *mut f64) {
-        let mut lanes = [0.0_f32; SIDE];
-        // SAFETY: no vector has more than `SIDE` lanes; the caller vouches for the numbers at `to`.
-        unsafe {
-            self.store(lanes.as_mut_ptr());
-            for (index, &lane) in lanes.iter().enumerate().take(Self::LANES) {
-                *to.add(index) += f64::from(lane);
-            }
-        }
-    }
-
-    /// `LANES` numbers at `from`, rounded.
-    #[inline(always)]
-    unsafe fn load_f64(from: *const f64) -> Self {
-        let mut lanes = [0.0_f32; SIDE];
-        // SAFETY: as in `add_to_f64`.
-        unsafe {
-            for (index, lane) in lanes.iter_mut().enumerate().take(Self::LANES) {
-                *lane = *from.add(index) as f32;
-            }
-            Self::load(lanes.as_ptr())
-        }
-    }
-
     /// Swaps rows and columns of up to [`SIDE`] by [`SIDE`] numbers.
     #[inline(always)]
     unsafe fn transpose(t: &Transpose) {
@@ -343,19 +317,6 @@ pub(crate) mod x86 {
                 let [a, b, c, d] = four;
                 let folded = [fold(a), fold(b), fold(c), fold(d)];
                 <__m256 as Lanes>::sums(folded)
-            }
-        }
-
-        #[inline(always)]
-        unsafe fn add_to_f64(self, to: *mut f64) {
-            // SAFETY: the caller vouches for AVX-512F and sixteen numbers at `to`.
-            unsafe {
-                let low = _mm512_cvtps_pd(_mm512_castps512_ps256(self));
-                let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self));
-                let high = _mm512_cvtps_pd(_mm256_castpd_ps(high));
-                _mm512_storeu_pd(to, _mm512_add_pd(_mm512_loadu_pd(to), low));
-                let to = to.add(8);
-                _mm512_storeu_pd(to, _mm512_add_pd(_mm512_loadu_pd(to), high));
             }
         }
 

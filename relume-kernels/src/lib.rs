@@ -15,6 +15,7 @@ mod blocked;
 mod conv;
 mod isa;
 mod lanes;
+mod memory;
 mod micro;
 mod peak;
 mod pointwise;
@@ -24,5 +25,6 @@ pub use blocked::{
 };
 pub use conv::{ConvShape, Gradients, Then, conv2d, conv2d_backward};
 pub use isa::{Isa, available, best_isa, current_isa, force_isa, isa_from_environment};
+pub use memory::keep_freed_memory;
 pub use peak::peak_macs_per_second;
 pub use pointwise::{sigmoid, tanh};

@@ -24,7 +24,8 @@ pub struct Report {
     pub norm: f32,
 }
 
-/// Loss and gradients of `batch` for the parameters named in `trainable`.
+/// Loss and gradients of `batch` for the parameters named in `trainable`, computed inside the rayon
+/// pool: a step starts parallel work some hundred times, and from outside each would wake a thread.
 ///
 /// # Errors
 /// When the network does not run, or [`Error::Diverged`] when the loss is not finite.
@@ -34,6 +35,16 @@ pub fn gradients(
     trainable: &BTreeSet<String>,
     batch: &Batch,
     terms: &Terms,
+    device: &Device,
+) -> Result<(Report, Gradients)> {
+    rayon::scope(|_| in_pool(graph, weights, trainable, (batch, terms), device))
+}
+
+fn in_pool(
+    graph: &Graph,
+    weights: &Weights,
+    trainable: &BTreeSet<String>,
+    (batch, terms): (&Batch, &Terms),
     device: &Device,
 ) -> Result<(Report, Gradients)> {
     let parameters = Parameters::new(weights, device, true);

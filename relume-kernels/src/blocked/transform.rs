@@ -1,5 +1,5 @@
 //! The transforms of Winograd's F(4x4, 3x3): six by six pixels in, four by four out, with the
-//! points 0, 1, -1, 2, -2 and infinity.
+//! points 0, 1, -1, 1/2, -2 and infinity. (With 2 instead of 1/2 rounding errors are twice as large.)
 
 use std::ops::Range;
 
@@ -93,19 +93,16 @@ impl Transforms {
 unsafe fn read_axis<L: Lanes>(d: [L; READ]) -> [L; READ] {
     // SAFETY: the caller's.
     unsafe {
-        let (two, four, five) = (L::splat(2.0), L::splat(4.0), L::splat(-5.0));
-        let (minus_two, minus_four) = (L::splat(-2.0), L::splat(-4.0));
-        let even = d[2].multiply_add(minus_four, d[4]); // d4 - 4 d2
-        let odd = d[1].multiply_add(minus_four, d[3]); // d3 - 4 d1
-        let far_even = d[4].sub(d[2]);
-        let far_odd = d[3].sub(d[1]);
+        let (more, two, minus_half) = (L::splat(1.5), L::splat(2.0), L::splat(-0.5));
+        let (even, odd) = (d[4].sub(d[2]), d[3].sub(d[1]));
+        let (near, near_odd) = (d[3].multiply_add(more, even), d[2].multiply_add(more, odd));
         [
-            d[0].multiply_add(four, d[2].multiply_add(five, d[4])),
-            even.add(odd),
-            even.sub(odd),
-            far_odd.multiply_add(two, far_even),
-            far_odd.multiply_add(minus_two, far_even),
-            d[1].multiply_add(four, d[3].multiply_add(five, d[5])),
+            odd.multiply_add(more, d[0].sub(d[2]).add(even)),
+            near.add(near_odd),
+            near.sub(near_odd),
+            odd.multiply_add(two, even),
+            odd.multiply_add(minus_half, even),
+            even.multiply_add(more, d[5].sub(d[3]).sub(odd)),
         ]
     }
 }
@@ -118,14 +115,14 @@ unsafe fn read_axis<L: Lanes>(d: [L; READ]) -> [L; READ] {
 unsafe fn write_axis<L: Lanes>(m: [L; READ]) -> [L; WRITE] {
     // SAFETY: the caller's.
     unsafe {
-        let (two, four, eight) = (L::splat(2.0), L::splat(4.0), L::splat(8.0));
+        let (half, quarter, eighth) = (L::splat(0.5), L::splat(0.25), L::splat(0.125));
+        let (minus_two, four, minus_eight) = (L::splat(-2.0), L::splat(4.0), L::splat(-8.0));
         let (near, near_odd) = (m[1].add(m[2]), m[1].sub(m[2]));
-        let (far, far_odd) = (m[3].add(m[4]), m[3].sub(m[4]));
         [
-            m[0].add(near).add(far),
-            far_odd.multiply_add(two, near_odd),
-            far.multiply_add(four, near),
-            far_odd.multiply_add(eight, near_odd).add(m[5]),
+            m[0].add(near).add(m[3].add(m[4])),
+            m[4].multiply_add(minus_two, m[3].multiply_add(half, near_odd)),
+            m[4].multiply_add(four, m[3].multiply_add(quarter, near)),
+            m[4].multiply_add(minus_eight, m[3].multiply_add(eighth, near_odd)).add(m[5]),
         ]
     }
 }

@@ -64,18 +64,17 @@ fn transformed(taps: &[Lane; 9]) -> [[Lane; READ]; READ] {
     std::array::from_fn(|y| weight_axis([&columns[0][y], &columns[1][y], &columns[2][y]]))
 }
 
-/// The weight transform along one axis: the polynomial of three taps at the points 0, 1, -1, 2, -2
+/// The weight transform along one axis: the polynomial of three taps at the points 0, 1, -1, 1/2, -2
 /// and infinity, each scaled.
 #[inline(always)]
 fn weight_axis([a, b, c]: [&Lane; 3]) -> [Lane; READ] {
     let mut points = [[0.0; SIDE]; READ];
     for lane in 0..SIDE {
         let (a, b, c) = (a[lane], b[lane], c[lane]);
-        let near = (a + c) * (-1.0 / 6.0);
-        let near_odd = b * (-1.0 / 6.0);
-        let far = a * (1.0 / 24.0) + c * (1.0 / 6.0);
-        let far_odd = b * (1.0 / 12.0);
-        let all = [a * 0.25, near + near_odd, near - near_odd, far + far_odd, far - far_odd, c];
+        let (near, near_odd) = ((a + c) * (1.0 / 3.0), b * (1.0 / 3.0));
+        let half = (a + b * 0.5 + c * 0.25) * (-16.0 / 15.0);
+        let far = (a - b * 2.0 + c * 4.0) * (1.0 / 15.0);
+        let all = [a, near_odd + near, near_odd - near, half, far, c];
         points.iter_mut().zip(all).for_each(|(point, value)| point[lane] = value);
     }
     points

@@ -2,7 +2,7 @@
 //! passes. On other devices the framework's own operations are used.
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -71,6 +71,8 @@ pub(super) fn run(step: impl Step + 'static, inputs: &[DispatchTensor]) -> Tenso
     // Places without an input repeat the first; no step reads or answers for them.
     let given = |index: usize| inputs.get(index).unwrap_or(&inputs[0]).clone();
     let step: Arc<dyn Step> = Arc::new(step);
+    static KEEP: Once = Once::new();
+    KEEP.call_once(relume_kernels::keep_freed_memory);
     let [a, b, c, d] = [0, 1, 2, 3].map(given);
     Tensor::from_dispatch(Dispatch::host_step(a, b, c, d, inputs.len(), step))
 }

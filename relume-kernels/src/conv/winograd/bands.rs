@@ -92,21 +92,21 @@ impl Source<'_> {
 }
 
 /// Memory that tasks write disjoint parts of.
-pub(super) struct Shared<T = f32> {
-    start: *mut T,
+pub(super) struct Shared {
+    start: *mut f32,
     len: usize,
 }
 
 // SAFETY: tasks use disjoint parts, and the exclusive borrow it was made from outlives them.
-unsafe impl<T: Send> Sync for Shared<T> {}
+unsafe impl Sync for Shared {}
 
-impl<T> Shared<T> {
-    pub(super) fn new(values: &mut [T]) -> Self {
+impl Shared {
+    pub(super) fn new(values: &mut [f32]) -> Self {
         Self { start: values.as_mut_ptr(), len: values.len() }
     }
 
     /// The numbers from `at` on, of which there are at least `room`.
-    pub(super) fn at(&self, at: usize, room: usize) -> *mut T {
+    pub(super) fn at(&self, at: usize, room: usize) -> *mut f32 {
         assert!(at + room <= self.len);
         // SAFETY: in bounds as just checked.
         unsafe { self.start.add(at) }

@@ -45,7 +45,7 @@ pub(super) struct OuterTile {
     /// Numbers between two blocks of `right`.
     pub(super) right_step: usize,
     pub(super) count: usize,
-    pub(super) out: *mut f64,
+    pub(super) out: *mut f32,
     /// Numbers between two rows of `out`.
     pub(super) row: usize,
 }
@@ -57,7 +57,7 @@ pub(super) struct Kernels {
     /// Blocks on the right of a wide [`OuterTile`]; a narrow one has 1.
     pub(super) right: usize,
     weights: unsafe fn(&Taps, *mut f32, usize),
-    weight_gradients: unsafe fn(*const f64, usize, &mut Taps),
+    weight_gradients: unsafe fn(*const f32, usize, &mut Taps),
     spread: unsafe fn(&SpreadTile),
     collect: unsafe fn(&CollectTile),
     outer: unsafe fn(bool, &OuterTile),
@@ -89,7 +89,7 @@ impl Kernels {
     ///
     /// # Safety
     /// [`BLOCK`] numbers at each point must be in bounds.
-    pub(super) unsafe fn weight_gradients(&self, from: *const f64, step: usize, taps: &mut Taps) {
+    pub(super) unsafe fn weight_gradients(&self, from: *const f32, step: usize, taps: &mut Taps) {
         // SAFETY: as in `weights`.
         unsafe { (self.weight_gradients)(from, step, taps) }
     }
@@ -126,7 +126,7 @@ impl Kernels {
     }
 }
 
-/// The weight transform along one axis: the polynomial of three taps at the points 0, 1, -1, 2, -2
+/// The weight transform along one axis: the polynomial of three taps at the points 0, 1, -1, 1/2, -2
 /// and infinity, each scaled.
 ///
 /// # Safety
@@ -135,18 +135,17 @@ impl Kernels {
 unsafe fn weight_axis<L: Lanes>([a, b, c]: [L; 3]) -> [L; READ] {
     // SAFETY: the caller's.
     unsafe {
-        let (zero, sixth) = (L::splat(0.0), L::splat(1.0 / 6.0));
-        let minus_sixth = L::splat(-1.0 / 6.0);
-        let near = a.add(c).multiply_add(minus_sixth, zero);
-        let near_odd = b.multiply_add(minus_sixth, zero);
-        let far = a.multiply_add(L::splat(1.0 / 24.0), c.multiply_add(sixth, zero));
-        let far_odd = b.multiply_add(L::splat(1.0 / 12.0), zero);
+        let (zero, third, part) = (L::splat(0.0), L::splat(1.0 / 3.0), L::splat(1.0 / 15.0));
+        let near = a.add(c).multiply_add(third, zero);
+        let near_odd = b.multiply_add(third, zero);
+        let half = c.multiply_add(L::splat(0.25), b.multiply_add(L::splat(0.5), a));
+        let far = c.multiply_add(L::splat(4.0), b.multiply_add(L::splat(-2.0), a));
         [
-            a.multiply_add(L::splat(0.25), zero),
-            near.add(near_odd),
-            near.sub(near_odd),
-            far.add(far_odd),
-            far.sub(far_odd),
+            a,
+            near_odd.add(near),
+            near_odd.sub(near),
+            half.multiply_add(L::splat(-16.0 / 15.0), zero),
+            far.multiply_add(part, zero),
             c,
         ]
     }
@@ -157,15 +156,17 @@ unsafe fn weight_axis<L: Lanes>([a, b, c]: [L; 3]) -> [L; READ] {
 unsafe fn weight_gradient_axis<L: Lanes>(u: [L; READ]) -> [L; 3] {
     // SAFETY: the caller's.
     unsafe {
-        let zero = L::splat(0.0);
-        let (sixth, minus_sixth) = (L::splat(1.0 / 6.0), L::splat(-1.0 / 6.0));
-        let near = u[1].add(u[2]).multiply_add(minus_sixth, zero);
-        let far = u[3].add(u[4]);
-        let far_odd = u[3].sub(u[4]).multiply_add(L::splat(1.0 / 12.0), zero);
+        let (zero, third, part) = (L::splat(0.0), L::splat(1.0 / 3.0), L::splat(1.0 / 15.0));
+        let half = u[3].multiply_add(L::splat(-16.0 / 15.0), zero);
+        let far = u[4].multiply_add(part, zero);
+        let near = u[1].sub(u[2]).multiply_add(third, zero);
         [
-            u[0].multiply_add(L::splat(0.25), far.multiply_add(L::splat(1.0 / 24.0), near)),
-            u[1].sub(u[2]).multiply_add(minus_sixth, far_odd),
-            far.multiply_add(sixth, near).add(u[5]),
+            u[0].add(near).add(half.add(far)),
+            u[1].add(u[2]).multiply_add(
+                third,
+                half.multiply_add(L::splat(0.5), far.multiply_add(L::splat(-2.0), zero)),
+            ),
+            half.multiply_add(L::splat(0.25), far.multiply_add(L::splat(4.0), near)).add(u[5]),
         ]
     }
 }
@@ -175,15 +176,17 @@ unsafe fn weight_gradient_axis<L: Lanes>(u: [L; READ]) -> [L; 3] {
 unsafe fn spread_axis<L: Lanes>(o: [L; WRITE]) -> [L; READ] {
     // SAFETY: the caller's.
     unsafe {
-        let (two, minus_two, four) = (L::splat(2.0), L::splat(-2.0), L::splat(4.0));
+        let (half, quarter, eighth) = (L::splat(0.5), L::splat(0.25), L::splat(0.125));
+        let (minus_two, four, minus_eight) = (L::splat(-2.0), L::splat(4.0), L::splat(-8.0));
         let (near, near_odd) = (o[0].add(o[2]), o[1].add(o[3]));
-        let (far, far_odd) = (o[2].multiply_add(four, o[0]), o[3].multiply_add(four, o[1]));
+        let inner = o[1].multiply_add(half, o[0]);
+        let outer = o[1].multiply_add(minus_two, o[0]);
         [
             o[0],
             near.add(near_odd),
             near.sub(near_odd),
-            far_odd.multiply_add(two, far),
-            far_odd.multiply_add(minus_two, far),
+            o[3].multiply_add(eighth, o[2].multiply_add(quarter, inner)),
+            o[3].multiply_add(minus_eight, o[2].multiply_add(four, outer)),
             o[3],
         ]
     }
@@ -194,17 +197,18 @@ unsafe fn spread_axis<L: Lanes>(o: [L; WRITE]) -> [L; READ] {
 unsafe fn collect_axis<L: Lanes>(v: [L; READ]) -> [L; READ] {
     // SAFETY: the caller's.
     unsafe {
-        let (zero, two, four) = (L::splat(0.0), L::splat(2.0), L::splat(4.0));
-        let (minus_four, minus_five) = (L::splat(-4.0), L::splat(-5.0));
+        let (zero, more, two) = (L::splat(0.0), L::splat(1.5), L::splat(2.0));
+        let minus_half = L::splat(-0.5);
         let (near, near_odd) = (v[1].add(v[2]), v[1].sub(v[2]));
-        let far = v[3].add(v[4]);
-        let far_odd = v[3].sub(v[4]).multiply_add(two, zero);
+        let even = v[5].multiply_add(more, v[3].add(v[4]).add(near).add(v[0]));
+        let odd = v[3].multiply_add(two, v[4].multiply_add(minus_half, near_odd)).sub(v[5]);
+        let odd = v[0].multiply_add(more, odd);
         [
-            v[0].multiply_add(four, zero),
-            v[5].multiply_add(four, near_odd.multiply_add(minus_four, zero)).sub(far_odd),
-            v[0].multiply_add(minus_five, near.multiply_add(minus_four, zero)).sub(far),
-            v[5].multiply_add(minus_five, near_odd.add(far_odd)),
-            v[0].add(near).add(far),
+            v[0],
+            zero.sub(odd),
+            near_odd.multiply_add(more, zero).sub(even).sub(v[0]),
+            near.multiply_add(more, odd).sub(v[5]),
+            even,
             v[5],
         ]
     }
@@ -240,11 +244,11 @@ unsafe fn weights<L: Lanes>(taps: &Taps, out: *mut f32, step: usize) {
 }
 
 #[inline(always)]
-unsafe fn weight_gradients<L: Lanes>(from: *const f64, step: usize, taps: &mut Taps) {
+unsafe fn weight_gradients<L: Lanes>(from: *const f32, step: usize, taps: &mut Taps) {
     // SAFETY: the caller vouches for all points.
     unsafe {
         for lane in (0..BLOCK).step_by(L::LANES) {
-            let point = |y: usize, x: usize| L::load_f64(from.add((y * READ + x) * step + lane));
+            let point = |y: usize, x: usize| L::load(from.add((y * READ + x) * step + lane));
             let mut columns = [[L::splat(0.0); 3]; READ];
             for (x, column) in columns.iter_mut().enumerate() {
                 let mut points = [L::splat(0.0); READ];
@@ -324,7 +328,8 @@ unsafe fn outer<L: Lanes, const I: usize, const V: usize>(t: &OuterTile) {
         }
         for (i, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
-                sum.add_to_f64(t.out.add(i * t.row + v * L::LANES));
+                let to = t.out.add(i * t.row + v * L::LANES);
+                L::load(to).add(sum).store(to);
             }
         }
     }
@@ -342,7 +347,7 @@ macro_rules! kernels {
                 unsafe { weights::<$lanes>(taps, out, step) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn run_weight_gradients(from: *const f64, step: usize, taps: &mut Taps) {
+            unsafe fn run_weight_gradients(from: *const f32, step: usize, taps: &mut Taps) {
                 // SAFETY: as in `run_weights`.
                 unsafe { weight_gradients::<$lanes>(from, step, taps) }
             }

@@ -34,9 +34,9 @@ const CHANNELS: usize = 12;
 const PIXELS: usize = 512;
 /// Tiles that go through all steps together, about.
 const TILES: usize = 512;
-/// Tiles whose outer products are added up in f32 before they join the sum of all in f64: rounding
-/// errors grow with the length of a sum.
-const SUMMED: usize = 8;
+/// Tiles whose outer products are added up before they join the sum of all: rounding errors grow
+/// with the length of a sum.
+const SUMMED: usize = 64;
 /// The point whose spread gradients are the sums over the tiles.
 const SUM_POINT: usize = READ + 1;
 
@@ -76,7 +76,7 @@ struct Memory {
     output: Aligned,
     gradients: Aligned,
     weights: Aligned,
-    sums: Vec<f64>,
+    sums: Aligned,
 }
 
 thread_local! {
@@ -129,10 +129,9 @@ pub(super) fn backward(
     let Gradients { dx, dweight, dbias } = gradients;
     let filled = [plan.input, plan.output].map(|planes| planes.blocks() * BLOCK);
     if dweight.is_some() {
-        memory.sums.clear();
-        memory.sums.resize(POINTS * filled[0] * filled[1], 0.0);
+        memory.sums.at_least(POINTS * filled[0] * filled[1]).fill(0.0);
     }
-    let sums = Shared::new(&mut memory.sums);
+    let sums = Shared::new(memory.sums.as_mut_slice());
     let mut bias = vec![0.0_f64; filled[1]];
     let target = dx.map(|dx| {
         plan.pack(weight, true, &mut memory.weights);
@@ -328,7 +327,7 @@ impl Plan {
 
     /// Adds up the outer products of input tiles and gradients at one point:
     /// `[input channel][output channel]`.
-    fn sum_outer(&self, point: usize, input: &Tiles, output: &Tiles, sums: &Shared<f64>) {
+    fn sum_outer(&self, point: usize, input: &Tiles, output: &Tiles, sums: &Shared) {
         let row = self.output.blocks() * BLOCK;
         let size = self.input.blocks() * BLOCK * row;
         let mut block = 0;
@@ -458,7 +457,7 @@ impl Plan {
     }
 
     /// Transforms the sums of outer products to the gradients of the weights.
-    fn unpack(&self, sums: &Shared<f64>, dweight: &mut [f32]) {
+    fn unpack(&self, sums: &Shared, dweight: &mut [f32]) {
         let (c_in, c_out) = (self.input.channels, self.output.channels);
         let row = self.output.blocks() * BLOCK;
         let step = self.input.blocks() * BLOCK * row;
