@@ -166,6 +166,8 @@ class OnnxInTorch:
             axes = a.get("axes") or x[1].tolist()
             keep = bool(a.get("keepdims", 1))
             return x[0].mean(axes, keep) if op == "ReduceMean" else x[0].amax(axes, keep)
+        if op == "LayerNormalization":
+            return f.layer_norm(x[0], x[0].shape[a.get("axis", -1):], x[1], x[2], a.get("epsilon", 1e-5))
         if op == "Softmax":
             return torch.softmax(x[0], a.get("axis", -1))
         if op == "Reshape":

@@ -88,3 +88,27 @@ pub fn current_isa() -> Isa {
         _ => best,
     }
 }
+
+/// Runs `work` compiled for the instruction set in force, if the compiler takes it in: loops over
+/// slices become code for wider vectors. Their results are the same on every set.
+pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        unsafe fn avx512<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
+        match current_isa() {
+            // SAFETY: `current_isa` only names sets that the processor has.
+            Isa::Avx512 => return unsafe { avx512(work) },
+            // SAFETY: as above.
+            Isa::Avx2 => return unsafe { avx2(work) },
+            Isa::Portable => {}
+        }
+    }
+    work()
+}

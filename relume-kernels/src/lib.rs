@@ -24,7 +24,7 @@ pub use blocked::{
     Activation, Affine, BLOCK, Buffer, Epilogue, Method, PackedConv, Request, Window,
 };
 pub use conv::{ConvShape, Gradients, Then, conv2d, conv2d_backward};
-pub use isa::{Isa, available, best_isa, current_isa, force_isa, isa_from_environment};
+pub use isa::{Isa, available, best_isa, current_isa, force_isa, isa_from_environment, vectorised};
 pub use memory::keep_freed_memory;
 pub use peak::peak_macs_per_second;
-pub use pointwise::{sigmoid, tanh};
+pub use pointwise::{power, sigmoid, tanh};

@@ -240,6 +240,37 @@ const CASES: &[Case] = &[
             conv(g, hsv, Conv::new(3, 4, 3))
         },
     },
+    Case {
+        name: "depthwise 5, unbiased",
+        build: |g, x, _| conv(g, x, Conv::new(4, 4, 5).groups(4).unbiased()),
+    },
+    Case {
+        name: "gate",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 9, 3));
+            let a = g.layer("a", Layer::Slice { from: 5, to: 9 }, &[y]);
+            let b = g.layer("b", Layer::Slice { from: 0, to: 4 }, &[y]);
+            g.layer("gate", Layer::Multiply, &[a, b])
+        },
+    },
+    Case {
+        name: "gate whose part is read elsewhere",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 8, 3));
+            let a = g.layer("a", Layer::Slice { from: 0, to: 4 }, &[y]);
+            let b = g.layer("b", Layer::Slice { from: 4, to: 8 }, &[y]);
+            let gate = g.layer("gate", Layer::Multiply, &[a, b]);
+            g.layer("sum", Layer::Add, &[a, gate])
+        },
+    },
+    Case {
+        name: "relu behind a convolution that is read twice",
+        build: |g, x, _| {
+            let y = conv(g, x, Conv::new(4, 4, 3));
+            let z = g.pointwise(y, Pointwise::Relu);
+            g.layer("sum", Layer::Add, &[y, z])
+        },
+    },
 ];
 
 fn graph(case: &Case) -> Graph {

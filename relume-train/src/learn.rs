@@ -66,7 +66,7 @@ fn in_pool(
     let mut gradients = Gradients::new();
     for key in trainable {
         if let Some(gradient) = parameters.get(key).and_then(|p| p.grad(&found)) {
-            let values = gradient.into_data().try_to_vec::<f32>();
+            let values = gradient.into_data().try_into_vec::<f32>();
             let values = values.map_err(|e| relume_nn::Error::Run(format!("{key}: {e:?}")))?;
             gradients.insert(key.clone(), values);
         }

@@ -1,8 +1,9 @@
 //! Steps that compute on slices in host memory, under burn's autodiff, with hand-written backward
 //! passes. On other devices the framework's own operations are used.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once};
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -58,6 +59,32 @@ pub(super) trait Step: Debug + Send + Sync {
     /// Whether the backward pass reads the output.
     fn keeps_output(&self) -> bool {
         false
+    }
+}
+
+/// Buffers of tensors that a backward pass was the last to read, by their length.
+static LEFT: Mutex<BTreeMap<usize, Vec<Vec<f32>>>> = Mutex::new(BTreeMap::new());
+/// Numbers that are left at most.
+const MOST_LEFT: usize = 256 << 20;
+
+/// Room for `len` numbers; what they are is left over from earlier use.
+pub(super) fn buffer(len: usize) -> Vec<f32> {
+    let left = LEFT.lock().ok().and_then(|mut left| left.get_mut(&len)?.pop());
+    left.unwrap_or_else(|| vec![0.0; len])
+}
+
+/// Keeps the memory of a tensor that nobody else holds.
+fn recycle(tensor: FlexTensor) {
+    let len = tensor.shape().num_elements();
+    if !tensor.is_unique() || len < 1024 {
+        return;
+    }
+    if let (Ok(values), Ok(mut left)) = (tensor.into_data().try_into_vec::<f32>(), LEFT.lock()) {
+        let held: usize = left.iter().map(|(len, all)| len * all.len()).sum();
+        if held > MOST_LEFT {
+            left.clear(); // pictures of other sizes than now
+        }
+        left.entry(len).or_default().push(values);
     }
 }
 
@@ -156,7 +183,7 @@ impl HostGradients for Flex {
             wanted,
         };
         let mut index = 0;
-        kept.step.backward(&outer).map(|found| {
+        let found = kept.step.backward(&outer).map(|found| {
             let shape = inputs.get(index).map(TensorMetadata::shape);
             index += 1;
             match (found, shape) {
@@ -164,7 +191,9 @@ impl HostGradients for Flex {
                 (Gradient::Same, _) => Some(gradient.clone()),
                 _ => None,
             }
-        })
+        });
+        inputs.into_iter().chain(output).chain([gradient]).for_each(recycle);
+        found
     }
 }
 

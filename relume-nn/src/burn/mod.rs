@@ -77,7 +77,8 @@ pub fn run(
     let mut values: Vec<Option<Tensor<4>>> = vec![None; graph.nodes().len()];
     let readers = readers(graph, &needed, &outputs);
     for (index, node) in graph.nodes().iter().enumerate() {
-        if !needed[index] || values[index].is_some() {
+        let done = |index: usize| values[index].is_some();
+        if !needed[index] || done(index) || readers[index].is_some_and(done) {
             continue;
         }
         if let Some((last, value)) = joined(graph, index, (&readers, &values), parameters)? {
@@ -118,10 +119,15 @@ fn joined(
     parameters: &Parameters,
 ) -> Result<Option<(usize, Tensor<4>)>> {
     let node = &graph.nodes()[index];
+    if let Some((last, gate)) = gate(graph, index, readers) {
+        let Some(x) = values[node.inputs[0].0].as_ref().filter(|x| host::is_here(x)) else {
+            return Ok(None);
+        };
+        return Ok(Some((last, host::run(gate, &[x.clone().into_dispatch()]))));
+    }
     let (Layer::Conv(conv), Some(last)) = (&node.layer, readers[index]) else { return Ok(None) };
-    let Some(x) = values[node.inputs[0].0].as_ref().filter(|x| served(conv, x)) else {
-        return Ok(None);
-    };
+    let ours = |x: &&Tensor<4>| steps::Convolve::serves(conv) && host::is_here(x);
+    let Some(x) = values[node.inputs[0].0].as_ref().filter(ours) else { return Ok(None) };
     let reader = &graph.nodes()[last];
     let (slope, residual) = match reader.layer {
         Layer::Pointwise(Pointwise::Relu) => (Some(0.0), None),
@@ -135,52 +141,42 @@ fn joined(
         }
         _ => return Ok(None),
     };
-    let value = step_of(conv, node, parameters, (x.clone(), slope, residual))?;
-    Ok(Some((last, value)))
-}
-
-/// Whether a convolution of `x` has a step of its own.
-fn served(conv: &Conv, x: &Tensor<4>) -> bool {
-    steps::Convolve::serves(conv) && host::is_here(x)
-}
-
-fn step_of(
-    conv: &Conv,
-    node: &Node,
-    parameters: &Parameters,
-    (x, slope, residual): (Tensor<4>, Option<f32>, Option<Tensor<4>>),
-) -> Result<Tensor<4>> {
-    let mut inputs = vec![x.into_dispatch(), parameters.of(node, "weight")?.into_dispatch()];
+    let mut inputs =
+        vec![x.clone().into_dispatch(), parameters.of(node, "weight")?.into_dispatch()];
     if conv.bias {
         inputs.push(parameters.of(node, "bias")?.into_dispatch());
     }
     let step = steps::Convolve { conv: conv.clone(), slope, residual: residual.is_some() };
     inputs.extend(residual.map(Tensor::into_dispatch));
-    Ok(host::run(step, &inputs))
+    Ok(Some((last, host::run(step, &inputs))))
 }
 
-/// A layer of `x` and perhaps a second tensor as one step on host memory, where there is one.
-fn on_host(layer: &Layer, x: &Tensor<4>, by: Option<&Tensor<4>>) -> Option<Tensor<4>> {
-    if !host::is_here(x) {
-        return None;
-    }
-    let given = |x: &Tensor<4>| x.clone().into_dispatch();
-    Some(match (layer, by) {
-        (Layer::Pointwise(function), _) => host::run(*function, &[given(x)]),
-        (Layer::PixelShuffle(r), _) => host::run(steps::Shuffle(*r), &[given(x)]),
-        (Layer::PixelUnshuffle(r), _) => host::run(steps::Unshuffle(*r), &[given(x)]),
-        (Layer::Modulate, Some(by)) => host::run(steps::Modulate, &[given(x), given(by)]),
-        (Layer::Relight, Some(by)) => host::run(steps::Relight, &[given(x), given(by)]),
-        (Layer::Add, Some(by)) if x.dims() == by.dims() => {
-            host::run(steps::Sum, &[given(x), given(by)])
-        }
-        _ => return None,
-    })
+/// The gate that a slice is the first part of: the product of two slices that nothing else reads.
+fn gate(graph: &Graph, index: usize, readers: &[Option<usize>]) -> Option<(usize, steps::Gate)> {
+    let node = &graph.nodes()[index];
+    let last = readers[index]?;
+    let reader = &graph.nodes()[last];
+    let [first, second] = reader.inputs[..] else { return None };
+    let of = |id: NodeId| match graph.node(id).layer {
+        Layer::Slice { from, to } if graph.node(id).inputs == node.inputs => Some((from, to)),
+        _ => None,
+    };
+    let (a, b) = (of(first)?, of(second)?);
+    let apart = a.1 <= b.0 || b.1 <= a.0;
+    let whole = reader.layer == Layer::Multiply && a.1 - a.0 == b.1 - b.0 && apart;
+    let alone = readers[first.0] == Some(last) && readers[second.0] == Some(last);
+    let step = steps::Gate { first: a.0, second: b.0, width: a.1 - a.0 };
+    (whole && alone && first != second).then_some((last, step))
 }
 
 fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Result<Tensor<4>> {
-    let by = (inputs.len() == 2).then(|| inputs[1].clone());
-    let second = || by.clone().ok_or_else(|| Error::Run(format!("{} reads two", node.name)));
+    let second = (inputs.len() == 2).then(|| inputs[1].clone());
+    let second = || second.clone().ok_or_else(|| Error::Run(format!("{} reads two", node.name)));
+    if inputs.first().is_some_and(host::is_here)
+        && let Some(value) = step(node, parameters, &inputs)?
+    {
+        return Ok(value);
+    }
     if node.layer == Layer::Concat {
         return Ok(Tensor::cat(inputs, 1));
     }
@@ -189,9 +185,6 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
     }
     let x = inputs.swap_remove(0);
     let [n, c, h, w] = x.dims();
-    if let Some(made) = on_host(&node.layer, &x, by.as_ref()) {
-        return Ok(made);
-    }
     Ok(match &node.layer {
         Layer::Input | Layer::Concat | Layer::Learned { .. } => x,
         Layer::Attention { heads, causal } => tokens::attention(x, *heads, *causal),
@@ -241,10 +234,51 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
     })
 }
 
-fn convolve(conv: &Conv, node: &Node, parameters: &Parameters, x: Tensor<4>) -> Result<Tensor<4>> {
-    if served(conv, &x) {
-        return step_of(conv, node, parameters, (x, None, None));
+/// A layer on tensors in host memory, where it has a step of its own.
+fn step(node: &Node, parameters: &Parameters, inputs: &[Tensor<4>]) -> Result<Option<Tensor<4>>> {
+    let mut all: Vec<_> = inputs.iter().map(|input| input.clone().into_dispatch()).collect();
+    let mut with = |suffix: &str| -> Result<()> {
+        all.push(parameters.of(node, suffix)?.into_dispatch());
+        Ok(())
+    };
+    match &node.layer {
+        Layer::Prelu { .. } => with("weight")?,
+        Layer::LayerNorm { .. } => ["weight", "bias"].into_iter().try_for_each(with)?,
+        Layer::Conv(conv) => {
+            with("weight")?;
+            if conv.bias {
+                with("bias")?;
+            }
+        }
+        _ => {}
     }
+    Ok(Some(match &node.layer {
+        Layer::Conv(conv) if steps::Convolve::serves(conv) => {
+            host::run(steps::Convolve { conv: conv.clone(), slope: None, residual: false }, &all)
+        }
+        Layer::Conv(conv) if steps::Depthwise::serves(conv) => {
+            host::run(steps::Depthwise(conv.clone()), &all)
+        }
+        Layer::Pointwise(function) => host::run(*function, &all),
+        Layer::Prelu { .. } => host::run(steps::Prelu, &all),
+        Layer::LayerNorm { epsilon } => host::run(steps::LayerNorm { epsilon: *epsilon }, &all),
+        Layer::Add if inputs[0].dims() == inputs[1].dims() => host::run(steps::Sum, &all),
+        Layer::Multiply => host::run(steps::Multiply, &all),
+        Layer::Curve => host::run(steps::Curve, &all),
+        Layer::Modulate => host::run(steps::Modulate, &all),
+        Layer::Concat if inputs.len() <= host::INPUTS => host::run(steps::Join, &all),
+        Layer::Slice { from, to } => host::run(steps::Part { from: *from, to: *to }, &all),
+        Layer::PixelShuffle(r) => host::run(steps::Shuffle(*r), &all),
+        Layer::PixelUnshuffle(r) => host::run(steps::Unshuffle(*r), &all),
+        Layer::Enlarge(r) => host::run(steps::Resample::Enlarge(*r), &all),
+        Layer::BlurHalve => host::run(steps::Resample::Halve, &all),
+        Layer::GlobalPool => host::run(steps::GlobalPool, &all),
+        Layer::Relight => host::run(steps::Relight, &all),
+        _ => return Ok(None),
+    }))
+}
+
+fn convolve(conv: &Conv, node: &Node, parameters: &Parameters, x: Tensor<4>) -> Result<Tensor<4>> {
     let shape = [conv.c_out, conv.c_in / conv.groups, conv.kernel, conv.kernel];
     let weight = parameters.of(node, "weight")?.reshape(shape);
     let bias = if conv.bias { Some(parameters.of(node, "bias")?) } else { None };

@@ -2,7 +2,7 @@
 
 use relume_kernels::{ConvShape, Gradients, Then, conv2d, conv2d_backward};
 
-use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step};
+use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step, buffer};
 use crate::layer::Conv;
 
 /// Reads the picture, the weight, the bias and the residual; the last two only as told.
@@ -43,14 +43,14 @@ impl Step for Convolve {
             slope: self.slope,
             residual: self.residual().map(|index| inputs[index].values),
         };
-        let mut out = vec![0.0; shape.output_len()];
+        let mut out = buffer(shape.output_len());
         conv2d(&shape, inputs[0].values, inputs[1].values, then, &mut out);
         (out, [shape.n, shape.c_out, shape.out_height(), shape.out_width()])
     }
 
     fn backward(&self, outer: &Outer<'_>) -> [Gradient; INPUTS] {
         let [x, weight] = [outer.inputs[0], outer.inputs[1]];
-        let room = |wanted: bool, len: usize| wanted.then(|| vec![0.0; len]);
+        let room = |wanted: bool, len: usize| wanted.then(|| buffer(len));
         let mut dx = room(outer.wanted[0], x.values.len());
         let mut dweight = room(outer.wanted[1], weight.values.len());
         let bias = self.bias().is_some_and(|index| outer.wanted[index]);

@@ -2,8 +2,10 @@
 
 use rayon::prelude::*;
 
+use relume_kernels::power;
+
 use super::CHUNK;
-use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step};
+use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step, buffer};
 use crate::relight::{Exposure, KNEE, decode};
 
 /// [`Exposure::relight`] of a picture by gains and whites `[n, 2, 1, 1]`.
@@ -12,6 +14,25 @@ pub(in crate::burn) struct Relight;
 
 fn exposure(told: &Array<'_>, sample: usize) -> Exposure {
     Exposure { gain: told.values[2 * sample], white: told.values[2 * sample + 1] }
+}
+
+/// [`Exposure::relight`] of many numbers, with the powers taken together.
+fn relight(exposure: Exposure, encoded: &[f32], out: &mut [f32]) {
+    const SOME: usize = 256;
+    let mut toned = [0.0_f32; SOME];
+    for (out, encoded) in out.chunks_mut(SOME).zip(encoded.chunks(SOME)) {
+        out.iter_mut().zip(encoded).for_each(|(out, x)| *out = (x.max(0.0) + 0.055) / 1.055);
+        power(out, 2.4);
+        for (toned, (out, &x)) in toned.iter_mut().zip(out.iter_mut().zip(encoded)) {
+            let linear = if x <= 0.040_45 { x.max(0.0) / 12.92 } else { *out };
+            *toned = exposure.tone(linear);
+            *out = toned.max(0.001);
+        }
+        power(out, 1.0 / 2.4);
+        for (out, &toned) in out.iter_mut().zip(&toned) {
+            *out = if toned <= 0.003_130_8 { toned * 12.92 } else { 1.055 * *out - 0.055 };
+        }
+    }
 }
 
 /// The derivatives of `exposure.relight(encoded)` by `encoded`, gain and white.
@@ -49,13 +70,13 @@ impl Step for Relight {
     fn forward(&self, inputs: &[Array<'_>]) -> (Vec<f32>, [usize; 4]) {
         let (x, told) = (inputs[0], inputs[1]);
         let sample = x.values.len() / x.shape[0];
-        let mut out = vec![0.0; x.values.len()];
+        let mut out = buffer(x.values.len());
         let samples = out.chunks_mut(sample).zip(x.values.chunks(sample));
         for (index, (out, x)) in samples.enumerate() {
             let exposure = exposure(&told, index);
-            out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
-                out.iter_mut().zip(x).for_each(|(out, &x)| *out = exposure.relight(x));
-            });
+            out.par_chunks_mut(CHUNK)
+                .zip(x.par_chunks(CHUNK))
+                .for_each(|(out, x)| relight(exposure, x, out));
         }
         (out, x.shape)
     }
@@ -63,7 +84,7 @@ impl Step for Relight {
     fn backward(&self, outer: &Outer<'_>) -> [Gradient; INPUTS] {
         let (x, told) = (outer.inputs[0], outer.inputs[1]);
         let sample = x.values.len() / x.shape[0];
-        let mut dx = vec![0.0; x.values.len()];
+        let mut dx = buffer(x.values.len());
         let mut dtold = vec![0.0; told.values.len()];
         let samples = dx.par_chunks_mut(sample).zip(dtold.par_chunks_mut(2));
         let given = x.values.par_chunks(sample).zip(outer.gradient.par_chunks(sample));

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step};
+use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step, buffer};
 
 /// `[n, c·r², h, w]` to `[n, c, r·h, r·w]`.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(in crate::burn) struct Unshuffle(pub(in crate::burn) usize);
 
 /// From `r²` planes of `h` rows of `w` pixels to one.
 fn shuffle(from: &[f32], r: usize, h: usize, w: usize) -> Vec<f32> {
-    let mut out = vec![0.0; from.len()];
+    let mut out = buffer(from.len());
     let planes = out.par_chunks_mut(r * r * h * w).zip(from.par_chunks(r * r * h * w));
     planes.for_each(|(to, from)| {
         for (y, row) in to.chunks_exact_mut(r * w).enumerate() {
@@ -30,7 +30,7 @@ fn shuffle(from: &[f32], r: usize, h: usize, w: usize) -> Vec<f32> {
 
 /// From one plane to `r²` planes of `h` rows of `w` pixels.
 fn unshuffle(from: &[f32], r: usize, h: usize, w: usize) -> Vec<f32> {
-    let mut out = vec![0.0; from.len()];
+    let mut out = buffer(from.len());
     let planes = out.par_chunks_mut(r * r * h * w).zip(from.par_chunks(r * r * h * w));
     planes.for_each(|(to, from)| {
         for (index, to) in to.chunks_exact_mut(w).enumerate() {
