@@ -44,8 +44,9 @@ impl Optimizer {
     /// Changes the weights along `gradients` at learning rate `rate`; parameters without a gradient
     /// stay. Returns the norm of all gradients together, before clipping.
     pub fn step(&mut self, gradients: &Gradients, rate: f32, recipe: &OptimizerRecipe) -> f32 {
-        let squares = gradients.values().flatten().map(|&g| f64::from(g) * f64::from(g));
-        let norm = squares.sum::<f64>().sqrt() as f32;
+        let square = |values: &Vec<f32>| values.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+        let squares: Vec<f64> = gradients.par_iter().map(|(_, values)| square(values)).collect();
+        let norm = squares.iter().sum::<f64>().sqrt() as f32;
         let scale = if recipe.clip > 0.0 { (recipe.clip / norm.max(1e-12)).min(1.0) } else { 1.0 };
         self.step += 1;
         let change = Change {

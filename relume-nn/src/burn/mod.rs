@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData, activation};
+use rayon::prelude::*;
 
 use crate::graph::{Graph, Node};
 use crate::layer::{Conv, Layer, Pointwise};
@@ -31,7 +32,8 @@ impl Parameters {
             let tensor = Tensor::<1>::from_data(data, device);
             if gradients { tensor.require_grad() } else { tensor }
         };
-        Self(weights.iter().map(|(key, array)| (key.clone(), flat(&array.values))).collect())
+        let all: Vec<_> = weights.iter().collect();
+        Self(all.into_par_iter().map(|(key, array)| (key.clone(), flat(&array.values))).collect())
     }
 
     /// The flat parameter under `key`.
