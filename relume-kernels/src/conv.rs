@@ -8,6 +8,7 @@
 //!
 //! Large 3x3 convolutions go through Winograd's transform instead, see [`winograd`].
 
+mod dense;
 mod epilogue;
 mod forward;
 mod geometry;

@@ -1,7 +1,7 @@
 //! What surrounds a convolution in a training step, done in the same pass where that is possible.
 
 use super::ConvShape;
-use super::{forward, weight_gradient, winograd};
+use super::{dense, forward, weight_gradient, winograd};
 use rayon::prelude::*;
 
 /// What happens to the sums: `activation(sum + bias) + residual`.
@@ -45,7 +45,11 @@ pub fn conv2d(shape: &ConvShape, x: &[f32], weight: &[f32], then: Then, out: &mu
     if winograd::pays(shape) {
         return winograd::forward(shape, x, weight, then, out);
     }
-    forward::direct(shape, x, weight, then.bias, out);
+    if dense::serves(shape) {
+        dense::forward(shape, x, weight, then.bias, out);
+    } else {
+        forward::direct(shape, x, weight, then.bias, out);
+    }
     if then.slope.is_none() && then.residual.is_none() {
         return;
     }
@@ -96,11 +100,16 @@ pub fn conv2d_backward(
         masked
     });
     let dy = masked.as_deref().unwrap_or(dy);
-    if let Some(dx) = gradients.dx {
-        forward::input_gradient(shape, dy, weight, dx);
+    let dense = dense::serves(shape);
+    match gradients.dx {
+        Some(dx) if dense => dense::input_gradient(shape, dy, weight, dx),
+        Some(dx) => forward::input_gradient(shape, dy, weight, dx),
+        None => {}
     }
-    if let Some(dweight) = gradients.dweight {
-        weight_gradient::weight_gradient(shape, x, dy, dweight);
+    match gradients.dweight {
+        Some(dweight) if dense => dense::weight_gradient(shape, x, dy, dweight),
+        Some(dweight) => weight_gradient::weight_gradient(shape, x, dy, dweight),
+        None => {}
     }
     if let Some(dbias) = gradients.dbias {
         weight_gradient::bias_gradient(shape, dy, dbias);

@@ -12,9 +12,9 @@ use crate::micro::{Dot, DotLanes, Kernels, MAX_DOT};
 const PATCH_PIXELS: usize = 1024;
 /// f32 in the laid-out pixels of one patch, about.
 const PATCH_BUDGET: usize = 256 * 1024;
-/// A call is cut into at least this many tasks if it can be. Part of the result, as it decides
-/// the order of the sums: it must not depend on the machine.
-const TASKS: usize = 8;
+/// Most partial sums. Part of the result, as it decides the order of the sums: it must not depend on
+/// the machine.
+const SUMS: usize = 8;
 /// Fewest pixels worth a partial sum of their own.
 const PIXELS_PER_SUM: usize = 1024;
 
@@ -29,10 +29,11 @@ pub(super) fn weight_gradient(shape: &ConvShape, x: &[f32], dy: &[f32], dweight:
     let layout = Layout::new(&geometry, kernels.lanes, PATCH_PIXELS, PATCH_BUDGET);
     let patches = layout.patches();
     let pixels = shape.n * geometry.out_height * geometry.out_width;
-    let sums = (pixels / PIXELS_PER_SUM).clamp(1, TASKS).min(patches.len());
+    let sums = (pixels / PIXELS_PER_SUM).clamp(1, SUMS).min(patches.len());
     let block = kernels.dot.0;
     let blocks = shape.c_out.div_ceil(block);
-    let parts = TASKS.div_ceil(sums).min(blocks);
+    // Every part lays all patches out anew; how many there are changes no sum.
+    let parts = rayon::current_num_threads().div_ceil(sums).min(blocks);
     let rows = blocks.div_ceil(parts) * block;
     let job = Job { kernels, layout, depth: geometry.depth(), c_out: shape.c_out, x, dy };
     let mut partial = Aligned::zeros(sums * dweight.len());

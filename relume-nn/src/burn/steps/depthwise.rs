@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use relume_kernels::vectorised;
 
-use super::{dot, sum};
+use super::{LANES, sum};
 use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step, buffer};
 use crate::layer::Conv;
 
@@ -11,53 +11,74 @@ use crate::layer::Conv;
 #[derive(Debug)]
 pub(in crate::burn) struct Depthwise(pub(in crate::burn) Conv);
 
-/// One plane and what lies around it: zeros.
-#[derive(Clone, Copy)]
-struct Plane<'a> {
-    values: &'a [f32],
-    height: usize,
+/// A plane with zeros around it.
+struct Padded {
+    values: Vec<f32>,
     width: usize,
 }
 
-impl Plane<'_> {
-    /// For output row `y` under tap (`ky`, `kx`): the part of a row of `width` outputs, from its
-    /// first, that reads inside this plane, and what it reads.
-    fn under(
-        &self,
-        y: usize,
-        (ky, kx): (usize, usize),
-        padding: usize,
-        width: usize,
-    ) -> Option<(usize, &[f32])> {
-        let row = (y + ky).checked_sub(padding).filter(|row| *row < self.height)?;
-        let first = padding.saturating_sub(kx);
-        let end = width.min((self.width + padding).saturating_sub(kx));
-        if first >= end {
-            return None;
+impl Padded {
+    fn new(plane: &[f32], width: usize, padding: usize) -> Self {
+        let padded = width + 2 * padding;
+        let mut values = vec![0.0; (plane.len() / width + 2 * padding) * padded];
+        let rows = values[padding * padded..].chunks_exact_mut(padded);
+        for (to, from) in rows.zip(plane.chunks_exact(width)) {
+            to[padding..padding + width].copy_from_slice(from);
         }
-        Some((first, &self.values[row * self.width + first + kx - padding..][..end - first]))
+        Self { values, width: padded }
     }
 
-    /// Sums of products with `taps` `[k, k]` for `width` by `to.len() / width` outputs.
-    fn convolve(
-        &self,
-        taps: &[f32],
-        (k, padding): (usize, usize),
-        bias: f32,
-        to: (&mut [f32], usize),
-    ) {
-        let (to, width) = to;
+    /// What the outputs of row `y` read under tap `tap` of `k * k`.
+    fn under(&self, y: usize, tap: usize, k: usize) -> &[f32] {
+        &self.values[(y + tap / k) * self.width + tap % k..]
+    }
+
+    /// Sums of products with `taps`, `[k, k]`, for rows of `width` outputs.
+    fn convolve(&self, taps: &[f32], k: usize, bias: f32, (to, width): (&mut [f32], usize)) {
         vectorised(|| {
             for (y, to) in to.chunks_exact_mut(width).enumerate() {
+                if let Ok(taps) = <&[f32; 9]>::try_from(taps) {
+                    let rows = [0, 3, 6].map(|tap| &self.under(y, tap, 3)[..width + 2]);
+                    three(rows, taps, bias, to);
+                    continue;
+                }
                 to.fill(bias);
                 for (index, &tap) in taps.iter().enumerate() {
-                    let at = (index / k, index % k);
-                    if let Some((first, from)) = self.under(y, at, padding, width) {
-                        to[first..].iter_mut().zip(from).for_each(|(to, from)| *to += tap * from);
-                    }
+                    let from = self.under(y, index, k);
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to += tap * from);
                 }
             }
         });
+    }
+
+    /// The gradients by the taps, where `dy` is that by the outputs, in rows of `width`.
+    fn gradients(&self, dy: &[f32], width: usize, k: usize, to: &mut [f32]) {
+        vectorised(|| {
+            for (tap, to) in to.iter_mut().enumerate() {
+                let mut sums = [0.0_f32; LANES];
+                for (y, dy) in dy.chunks_exact(width).enumerate() {
+                    let from = &self.under(y, tap, k)[..width];
+                    for (dy, from) in dy.chunks(LANES).zip(from.chunks(LANES)) {
+                        for (sum, (dy, from)) in sums.iter_mut().zip(dy.iter().zip(from)) {
+                            *sum += dy * from;
+                        }
+                    }
+                }
+                *to = sums.iter().map(|sum| f64::from(*sum)).sum::<f64>() as f32;
+            }
+        });
+    }
+}
+
+/// One row of outputs of three by three taps.
+#[inline(always)]
+fn three([a, b, c]: [&[f32]; 3], taps: &[f32; 9], bias: f32, to: &mut [f32]) {
+    let (a, b, c) = (&a[..to.len() + 2], &b[..to.len() + 2], &c[..to.len() + 2]);
+    for (i, to) in to.iter_mut().enumerate() {
+        let upper = taps[0] * a[i] + taps[1] * a[i + 1] + taps[2] * a[i + 2];
+        let middle = taps[3] * b[i] + taps[4] * b[i + 1] + taps[5] * b[i + 2];
+        let lower = taps[6] * c[i] + taps[7] * c[i + 1] + taps[8] * c[i + 2];
+        *to = bias + (upper + middle + lower);
     }
 }
 
@@ -85,8 +106,7 @@ impl Step for Depthwise {
             let channel = index % c;
             let bias = inputs.get(2).map_or(0.0, |bias| bias.values[channel]);
             let taps = &weight[channel * k * k..][..k * k];
-            let plane = Plane { values, height, width };
-            plane.convolve(taps, (k, self.0.padding), bias, (out, columns));
+            Padded::new(values, width, self.0.padding).convolve(taps, k, bias, (out, columns));
         });
         (out, [n, c, rows, columns])
     }
@@ -103,17 +123,10 @@ impl Step for Depthwise {
             |(index, (((dx, values), dy), sums))| {
                 let taps: Vec<f32> =
                     weight[index % c * k * k..][..k * k].iter().rev().copied().collect();
-                let outputs = Plane { values: dy, height: rows, width: columns };
-                outputs.convolve(&taps, (k, k - 1 - self.0.padding), 0.0, (dx, width));
-                let inputs = Plane { values, height, width };
-                for (index, to) in sums[..k * k].iter_mut().enumerate() {
-                    let at = (index / k, index % k);
-                    let products = dy.chunks_exact(columns).enumerate().filter_map(|(y, dy)| {
-                        let (first, from) = inputs.under(y, at, self.0.padding, columns)?;
-                        Some(f64::from(dot(&dy[first..first + from.len()], from)))
-                    });
-                    *to = products.sum::<f64>() as f32;
-                }
+                let outputs = Padded::new(dy, columns, k - 1 - self.0.padding);
+                outputs.convolve(&taps, k, 0.0, (dx, width));
+                let inputs = Padded::new(values, width, self.0.padding);
+                inputs.gradients(dy, columns, k, &mut sums[..k * k]);
                 sums[k * k] = sum(dy);
             },
         );
