@@ -28,7 +28,7 @@ fn ln(x: f32) -> f32 {
     let exponent = shifted.cast_signed() >> 23;
     let fraction = x.to_bits().wrapping_sub((exponent << 23).cast_unsigned());
     let r = f32::from_bits(fraction) - 1.0;
-    let p = 6.915_424_8e-2;
+    let p = 6.915_425e-2;
     let p = p * r - 1.178_983_5e-1;
     let p = p * r + 1.187_296_6e-1;
     let p = p * r - 1.238_434_7e-1;

@@ -34,6 +34,14 @@ fn pointwise(g: &mut GraphBuilder, x: NodeId, f: Pointwise) -> NodeId {
     g.layer("layer", Layer::Pointwise(f), &[x])
 }
 
+/// Four channels from each of two places of nine, multiplied: the first slice, and the product.
+fn gate(g: &mut GraphBuilder, x: NodeId, from: [usize; 2]) -> [NodeId; 2] {
+    let y = conv(g, x, Conv::new(4, 9, 3));
+    let slice = |from| Layer::Slice { from, to: from + 4 };
+    let [a, b] = from.map(|from| g.layer(&format!("from.{from}"), slice(from), &[y]));
+    [a, g.layer("gate", Layer::Multiply, &[a, b])]
+}
+
 /// Brings a smaller result back to the picture's resolution.
 fn enlarge(g: &mut GraphBuilder, x: NodeId, r: usize) -> NodeId {
     g.layer("back", Layer::Enlarge(r), &[x])
@@ -241,26 +249,15 @@ const CASES: &[Case] = &[
         },
     },
     Case {
-        name: "depthwise 5, unbiased",
+        name: "depthwise 5",
         build: |g, x, _| conv(g, x, Conv::new(4, 4, 5).groups(4).unbiased()),
     },
-    Case {
-        name: "gate",
-        build: |g, x, _| {
-            let y = conv(g, x, Conv::new(4, 9, 3));
-            let a = g.layer("a", Layer::Slice { from: 5, to: 9 }, &[y]);
-            let b = g.layer("b", Layer::Slice { from: 0, to: 4 }, &[y]);
-            g.layer("gate", Layer::Multiply, &[a, b])
-        },
-    },
+    Case { name: "gate", build: |g, x, _| gate(g, x, [5, 0])[1] },
     Case {
         name: "gate whose part is read elsewhere",
         build: |g, x, _| {
-            let y = conv(g, x, Conv::new(4, 8, 3));
-            let a = g.layer("a", Layer::Slice { from: 0, to: 4 }, &[y]);
-            let b = g.layer("b", Layer::Slice { from: 4, to: 8 }, &[y]);
-            let gate = g.layer("gate", Layer::Multiply, &[a, b]);
-            g.layer("sum", Layer::Add, &[a, gate])
+            let both = gate(g, x, [0, 4]);
+            g.layer("sum", Layer::Add, &both)
         },
     },
     Case {
