@@ -248,10 +248,7 @@ const CASES: &[Case] = &[
             conv(g, hsv, Conv::new(3, 4, 3))
         },
     },
-    Case {
-        name: "depthwise 5",
-        build: |g, x, _| conv(g, x, Conv::new(4, 4, 5).groups(4).unbiased()),
-    },
+    Case { name: "depthwise 5", build: |g, x, _| conv(g, x, Conv::new(4, 4, 5).groups(4)) },
     Case { name: "gate", build: |g, x, _| gate(g, x, [5, 0])[1] },
     Case {
         name: "gate whose part is read elsewhere",

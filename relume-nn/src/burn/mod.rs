@@ -91,8 +91,11 @@ pub fn run(
             let missing = || Error::Run(format!("{} needs the input {}", graph.name(), node.name));
             feeds.get(&node.name).cloned().ok_or_else(missing)?
         } else {
-            let inputs = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
-            apply(node, parameters, inputs)?
+            let inputs: Vec<_> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
+            match on_host(node, parameters, &inputs)? {
+                Some(value) => value,
+                None => apply(node, parameters, inputs)?,
+            }
         };
         values[index] = Some(value);
     }
@@ -174,11 +177,6 @@ fn gate(graph: &Graph, index: usize, readers: &[Option<usize>]) -> Option<(usize
 fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Result<Tensor<4>> {
     let second = (inputs.len() == 2).then(|| inputs[1].clone());
     let second = || second.clone().ok_or_else(|| Error::Run(format!("{} reads two", node.name)));
-    if inputs.first().is_some_and(host::is_here)
-        && let Some(value) = step(node, parameters, &inputs)?
-    {
-        return Ok(value);
-    }
     if node.layer == Layer::Concat {
         return Ok(Tensor::cat(inputs, 1));
     }
@@ -237,7 +235,14 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
 }
 
 /// A layer on tensors in host memory, where it has a step of its own.
-fn step(node: &Node, parameters: &Parameters, inputs: &[Tensor<4>]) -> Result<Option<Tensor<4>>> {
+fn on_host(
+    node: &Node,
+    parameters: &Parameters,
+    inputs: &[Tensor<4>],
+) -> Result<Option<Tensor<4>>> {
+    if !inputs.first().is_some_and(host::is_here) {
+        return Ok(None);
+    }
     let mut all: Vec<_> = inputs.iter().map(|input| input.clone().into_dispatch()).collect();
     let mut with = |suffix: &str| -> Result<()> {
         all.push(parameters.of(node, suffix)?.into_dispatch());
