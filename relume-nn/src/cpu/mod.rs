@@ -104,8 +104,23 @@ impl std::fmt::Debug for Network {
 struct Plan {
     output: usize,
     padded: (usize, usize),
-    schedules: Strips,
-    input: Option<usize>,
+    height: usize,
+    active: Vec<bool>,
+    cut: Strips,
+}
+
+/// A picture in strips. Their schedules are made again when their turn comes: all of them at once are
+/// larger than the feature maps.
+#[derive(Default)]
+struct Strips {
+    /// Columns of the output, from left to right.
+    columns: Vec<Range<usize>>,
+    /// Output rows of a round.
+    rows: usize,
+    /// How many of each strip's columns the next one reads again.
+    again: Vec<usize>,
+    /// Bytes of the feature maps of the largest strip, and of the columns kept between strips.
+    bytes: usize,
 }
 
 impl Network {
@@ -192,7 +207,7 @@ impl Network {
         if self.graph.nodes()[plan.output].channels * size.0 * size.1 != picture.values.len() {
             return Err(Error::Run(format!("{wanted} has other channels than the picture")));
         }
-        let again = plan.again().into_iter().max().unwrap_or(0);
+        let again = plan.cut.again.iter().copied().max().unwrap_or(0);
         let mut canvas = InPlace::new(picture, self.graph.multiple(), again);
         self.run(&plan, feeds, &mut canvas, size.0, report)?;
         Ok(())
@@ -210,7 +225,7 @@ impl Network {
             .find(|node| node.layer == Layer::Input && node.extent == Extent::PICTURE);
         let input = input.map_or("", |node| node.name.as_str());
         let plan = self.plan(input, size, wanted, Cut::Fitting)?;
-        Ok(plan.bytes(size.0))
+        Ok(plan.cut.bytes)
     }
 
     /// Runs the output `wanted` once and says where the time goes, in the order of computation.
@@ -281,23 +296,30 @@ impl Network {
             steps.map(|step| needed[step.output] && on_picture[step.output]).collect();
         let multiple = self.graph.multiple();
         let padded = (height.next_multiple_of(multiple), width.next_multiple_of(multiple));
-        let task = Task {
-            graph: &self.graph,
-            program: &self.program,
-            output: output.0,
-            active: &active,
-            padded,
-            height,
-        };
-        let schedules = if self.graph.has_barrier(&[output]) {
-            vec![(0..width, Schedule::new(&task, 0..width, height))]
+        let mut plan = Plan { output: output.0, padded, height, active, cut: Strips::default() };
+        let task = self.task(&plan);
+        plan.cut = if self.graph.has_barrier(&[output]) {
+            Strips::new(&task, std::iter::once(0..width).collect(), height, input)
         } else {
             match cut {
-                Cut::Of { columns, rows } => strips(&task, width, columns, rows),
-                Cut::Fitting => fitting(&task, width, input),
+                Cut::Of { columns, rows } => {
+                    Strips::new(&task, of_columns(width, columns), rows.max(1), input)
+                }
+                Cut::Fitting => Strips::fitting(&task, width, input),
             }
         };
-        Ok(Plan { output: output.0, padded, schedules, input })
+        Ok(plan)
+    }
+
+    fn task<'a>(&'a self, plan: &'a Plan) -> Task<'a> {
+        Task {
+            graph: &self.graph,
+            program: &self.program,
+            output: plan.output,
+            active: &plan.active,
+            padded: plan.padded,
+            height: plan.height,
+        }
     }
 
     /// Which values are made of the picture.
@@ -321,13 +343,15 @@ impl Network {
     ) -> Result<Vec<Duration>> {
         let fixed = self.fixed(feeds, &[NodeId(plan.output)])?;
         report(0.0)?;
-        let again = plan.again();
-        let all = (height * plan.schedules.len()) as f32;
+        let cut = &plan.cut;
+        let all = (height * cut.columns.len()) as f32;
         let mut finished = 0;
         let mut times = vec![Duration::ZERO; self.program.steps.len()];
-        for ((columns, schedule), again) in plan.schedules.iter().zip(again) {
+        let task = self.task(plan);
+        for (columns, &again) in cut.columns.iter().zip(&cut.again) {
             canvas.begin(columns.clone(), again);
-            let mut strip = Strip::new(self, schedule, &fixed, plan.padded);
+            let schedule = Schedule::new(&task, columns.clone(), cut.rows);
+            let mut strip = Strip::new(self, &schedule, &fixed, plan.padded);
             strip.run(canvas, plan.output, height, &mut |rows| {
                 finished += rows;
                 report(finished as f32 / all)
@@ -376,35 +400,49 @@ impl Network {
     }
 }
 
-impl Plan {
-    /// How many of each strip's columns the next one reads again.
-    fn again(&self) -> Vec<usize> {
-        again(&self.schedules, self.input)
+impl Strips {
+    /// The strips `columns`, each `rows` output rows a round; `input` is the picture's value.
+    fn new(task: &Task<'_>, columns: Vec<Range<usize>>, rows: usize, input: Option<usize>) -> Self {
+        let mut maps = 0;
+        let mut again = Vec::new();
+        for strip in &columns {
+            let schedule = Schedule::new(task, strip.clone(), rows);
+            maps = maps.max(schedule.bytes());
+            let first = input.map_or(strip.start, |input| schedule.columns[input].start);
+            again.push(strip.start - first);
+        }
+        again.rotate_left(1); // nothing is read again to the left of the first
+        let kept = again.iter().max().map_or(0, |columns| 3 * 4 * columns * task.height);
+        Self { columns, rows, again, bytes: maps + kept }
     }
 
-    /// Bytes of all feature maps, and of the columns kept between strips.
-    fn bytes(&self, height: usize) -> usize {
-        bytes(&self.schedules, self.input, height)
+    /// The fewest strips, and the longest rounds, that stay inside the budget.
+    fn fitting(task: &Task<'_>, width: usize, input: Option<usize>) -> Self {
+        let mut parts = 1;
+        loop {
+            let step = width.div_ceil(parts);
+            let columns = of_columns(width, step);
+            let long = (ROUND / step).next_multiple_of(EDGE);
+            for rows in [long.min(task.height.next_multiple_of(EDGE)), 64, 32, 16] {
+                // A strip in the middle needs most.
+                let middle = columns[columns.len() / 2].clone();
+                let large = Schedule::new(task, middle, rows).bytes() > BUDGET;
+                let smallest = rows == 16 && step <= 512;
+                if large && !smallest {
+                    continue;
+                }
+                let found = Self::new(task, columns.clone(), rows, input);
+                if found.bytes <= BUDGET || smallest {
+                    return found;
+                }
+            }
+            parts += 1;
+        }
     }
-}
-
-type Strips = Vec<(Range<usize>, Schedule)>;
-
-fn again(strips: &Strips, input: Option<usize>) -> Vec<usize> {
-    let next = strips.iter().skip(1).map(|(columns, schedule)| {
-        columns.start - input.map_or(columns.start, |input| schedule.columns[input].start)
-    });
-    next.chain([0]).collect()
-}
-
-fn bytes(strips: &Strips, input: Option<usize>, height: usize) -> usize {
-    let maps = strips.iter().map(|(_, schedule)| schedule.bytes()).max().unwrap_or(0);
-    let columns = again(strips, input).into_iter().max().unwrap_or(0);
-    maps + 3 * 4 * columns * height
 }
 
 /// Strips of about `columns` columns.
-fn strips(task: &Task<'_>, width: usize, columns: usize, rows: usize) -> Strips {
+fn of_columns(width: usize, columns: usize) -> Vec<Range<usize>> {
     let step = columns.next_multiple_of(EDGE).max(EDGE);
     let mut cuts: Vec<usize> = (0..width).step_by(step).collect();
     // What is mirrored at the right edge must lie in the last strip.
@@ -412,24 +450,5 @@ fn strips(task: &Task<'_>, width: usize, columns: usize, rows: usize) -> Strips 
         cuts.pop();
     }
     let ends = cuts.iter().skip(1).copied().chain([width]);
-    let strip = |(start, end): (&usize, usize)| {
-        (*start..end, Schedule::new(task, *start..end, rows.max(1)))
-    };
-    cuts.iter().zip(ends).map(strip).collect()
-}
-
-/// The fewest strips, and the longest rounds, that stay inside the budget.
-fn fitting(task: &Task<'_>, width: usize, input: Option<usize>) -> Strips {
-    let mut parts = 1;
-    loop {
-        let columns = width.div_ceil(parts);
-        let long = (ROUND / columns).next_multiple_of(EDGE).min(task.height.next_multiple_of(EDGE));
-        for rows in [long, 64, 32, 16] {
-            let found = strips(task, width, columns, rows);
-            if bytes(&found, input, task.height) <= BUDGET || (rows == 16 && columns <= 512) {
-                return found;
-            }
-        }
-        parts += 1;
-    }
+    cuts.iter().zip(ends).map(|(&start, end)| start..end).collect()
 }
