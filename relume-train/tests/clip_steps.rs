@@ -80,8 +80,7 @@ fn the_prior_pulls_pixels_as_the_original_does() {
     let picture = upload(&tensor(&values, "enhanced"), &device).require_grad();
     let outputs = Tensors::from([("enhanced".to_owned(), picture.clone())]);
     let none = Tensors::new();
-    let value =
-        prior.value(&Given { outputs: &outputs, targets: &none, feeds: &none }).unwrap();
+    let value = prior.value(&Given { outputs: &outputs, targets: &none, feeds: &none }).unwrap();
     let found = download(picture.grad(&value.backward()).unwrap()).unwrap();
     let value = value.into_scalar::<f32>();
     assert!((value - 0.758_541_1).abs() < 1e-4, "{value}");
@@ -122,7 +121,8 @@ fn prompts_learn_as_the_original_lets_them() {
         targets: [("look".to_owned(), labels)].into(),
     };
     // The original adds the means over the pictures of each kind; ours is the mean over all.
-    let parameters = "output = \"quality_features\"\nprompts = \"prompt_features\"\nlabels = \"look\"";
+    let parameters =
+        "output = \"quality_features\"\nprompts = \"prompt_features\"\nlabels = \"look\"";
     let parameters = parameters.parse().unwrap();
     let loss = LossRecipe { kind: "prompt".into(), weight: 2.0, parameters };
     let terms = Terms::of(&graph, &[loss], clip::QUALITY_FEATURES).unwrap();
