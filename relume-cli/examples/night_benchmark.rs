@@ -10,10 +10,13 @@
 //! cargo run --release -p relume-cli --example night_benchmark
 //! cargo run --release -p relume-cli --example night_benchmark -- --model weights.safetensors \
 //!     --json --pictures /tmp/seen
+//! cargo run --release -p relume-cli --example night_benchmark -- \
+//!     --model relight.safetensors,deblur.safetensors:as-bright
 //! ```
+//!
+//! The last line runs one network after the other; `:as-bright` lets one leave the light as it finds it.
 #![allow(clippy::print_stdout, reason = "the program's output is its table")]
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -37,10 +40,13 @@ const FIRST_SEED: u64 = 20_261_123;
 /// Pictures with a longer side are halved first, so that the truth is sharp.
 const LONGEST: usize = 1200;
 
+/// The sets that are degraded here.
+const NIGHT: [&str; 3] = ["kodak", "night_lights", "gopro"];
+
 /// Compare restoration with what anyone can do by hand.
 #[derive(Parser)]
 struct Args {
-    /// Name of a model, or path of a weights file
+    /// Name of a model, or path of a weights file; several with commas between run one after the other
     #[arg(long, default_value = "lantern-s")]
     model: String,
     /// Folder of the test pictures
@@ -74,6 +80,53 @@ struct Figures {
     ssim_aligned: f64,
 }
 
+/// A network of a chain.
+struct Link {
+    model: String,
+    /// Whether its picture stays as bright as it is.
+    as_bright: bool,
+}
+
+/// What restores a picture: one network as `relume restore` runs it, or several, always.
+struct Chain(Vec<Link>);
+
+impl Chain {
+    fn of(models: &str) -> Self {
+        let link = |text: &str| match text.strip_suffix(":as-bright") {
+            Some(model) => Link { model: model.to_owned(), as_bright: true },
+            None => Link { model: text.to_owned(), as_bright: false },
+        };
+        Self(models.split(',').map(link).collect())
+    }
+
+    /// The restored picture, and whether it was left alone.
+    fn restore(&self, input: &Image<Srgb>) -> Outcome<(Image<Srgb>, bool)> {
+        let (mut image, mut alone) = (input.clone(), true);
+        for Link { model, as_bright } in &self.0 {
+            let mut restorer = load(model)?.always(self.0.len() > 1);
+            if *as_bright {
+                restorer = restorer.brightness(Some(brightness(&image).clamp(0.02, 0.9)))?;
+            }
+            let (restored, report) = restorer.image(&image, &Progress::silent())?;
+            (image, alone) = (restored, alone && report.left_alone);
+        }
+        Ok((image, alone))
+    }
+}
+
+/// Mean luma in display light.
+fn brightness(image: &Image<Srgb>) -> f32 {
+    let pixels = image.size().pixels() as f64;
+    let mean = |c| image.channel(c).iter().map(|&v| f64::from(v)).sum::<f64>() / pixels;
+    relume_media::light::luma([mean(0) as f32, mean(1) as f32, mean(2) as f32])
+}
+
+/// A picture of a set, and the figures of every method.
+struct Measured {
+    set: &'static str,
+    figures: Vec<Figures>,
+}
+
 #[derive(Serialize)]
 struct Row {
     set: String,
@@ -85,24 +138,23 @@ struct Row {
 
 fn main() -> Outcome<()> {
     let args = Args::parse();
-    let restorer = if args.baselines_only { None } else { Some(load(&args.model)?) };
+    let chain = (!args.baselines_only).then(|| Chain::of(&args.model));
     let mut pairs = night_pairs(&args.data)?;
     pairs.extend(lol_pairs(&args.data)?);
-    let mut measured: BTreeMap<(&'static str, usize), Vec<Figures>> = BTreeMap::new();
+    let mut measured = Vec::new();
     let mut left_alone = Vec::new();
     for pair in &pairs {
-        let results = methods(pair, restorer.as_ref(), &mut left_alone)?;
-        for (number, (_, result)) in results.iter().enumerate() {
-            measured.entry((pair.set, number)).or_default().push(figures(result, &pair.truth)?);
-        }
+        let results = methods(pair, chain.as_ref(), &mut left_alone)?;
+        let all = results.iter().map(|(_, result)| figures(result, &pair.truth));
+        measured.push(Measured { set: pair.set, figures: all.collect::<Outcome<_>>()? });
         if let Some(folder) = &args.pictures {
             write_side_by_side(folder, pair, &results)?;
         }
     }
     let rows = rows(&measured);
-    let untouched = match &restorer {
-        Some(_) => untouched(&args.data, &args.model)?,
-        None => Vec::new(),
+    let untouched = match &chain {
+        Some(Chain(links)) if links.len() == 1 => untouched(&args.data, &args.model)?,
+        _ => Vec::new(),
     };
     if args.json {
         let report = serde_json::json!({
@@ -130,8 +182,8 @@ fn load(model: &str) -> Outcome<Restorer> {
 fn night_pairs(data: &Path) -> Outcome<Vec<Pair>> {
     let options = DegradeOptions { untouched_share: 0.0, ..DegradeOptions::default() };
     let mut pairs = Vec::new();
-    for set in ["kodak", "night_lights"] {
-        for file in files(&data.join(set))? {
+    for (set, folder) in NIGHT.into_iter().zip(["kodak", "night_lights", "gopro/sharp"]) {
+        for file in files(&data.join(folder))? {
             let whole = halved_if_large(picture(&file)?);
             for (number, place) in PLACES.into_iter().enumerate() {
                 let truth = crop(&whole, place)?;
@@ -158,15 +210,15 @@ fn lol_pairs(data: &Path) -> Outcome<Vec<Pair>> {
 /// Every method's result for a picture, rounded to 8 bit as a file would be.
 fn methods(
     pair: &Pair,
-    restorer: Option<&Restorer>,
+    chain: Option<&Chain>,
     left_alone: &mut Vec<String>,
 ) -> Outcome<Vec<(&'static str, Image<Srgb>)>> {
     let input = &pair.input;
     let mut results =
         vec![("input", input.clone()), ("auto-gamma", auto_gamma(input)), ("CLAHE", clahe(input))];
-    if let Some(restorer) = restorer {
-        let (restored, report) = restorer.image(input, &Progress::silent())?;
-        if report.left_alone {
+    if let Some(chain) = chain {
+        let (restored, alone) = chain.restore(input)?;
+        if alone {
             left_alone.push(format!("{}/{}", pair.set, pair.name));
         }
         results.push(("restore", restored));
@@ -187,24 +239,33 @@ fn figures(result: &Image<Srgb>, truth: &Image<Srgb>) -> Outcome<Figures> {
     })
 }
 
-/// Means per set, and over both night sets together.
-fn rows(measured: &BTreeMap<(&'static str, usize), Vec<Figures>>) -> Vec<Row> {
+/// Means over all nights, over their thirds by how near the aligned input is to the truth, and per set.
+fn rows(measured: &[Measured]) -> Vec<Row> {
     const METHODS: [&str; 4] = ["input", "auto-gamma", "CLAHE", "restore"];
-    let sets: [(&str, &[&str]); 4] = [
-        ("kodak + night_lights", &["kodak", "night_lights"]),
-        ("kodak", &["kodak"]),
-        ("night_lights", &["night_lights"]),
-        ("lol_v1_eval15", &["lol_v1_eval15"]),
+    let mut nights: Vec<&Measured> = measured.iter().filter(|m| NIGHT.contains(&m.set)).collect();
+    let nearness = |measured: &Measured| measured.figures[0].psnr_aligned;
+    nights.sort_by(|a, b| nearness(b).total_cmp(&nearness(a)));
+    let third = nights.len() / 3;
+    let (easy, rest) = nights.split_at(third);
+    let (medium, hard) = rest.split_at(rest.len() - third);
+    let set = |name: &str| measured.iter().filter(|m| m.set == name).collect::<Vec<_>>();
+    let photographs = nights.iter().copied().filter(|m| m.set != "gopro").collect();
+    let groups = [
+        ("night, all", nights.clone()),
+        ("night, easy third", easy.to_vec()),
+        ("night, medium third", medium.to_vec()),
+        ("night, hard third", hard.to_vec()),
+        ("kodak + night_lights", photographs),
+        ("kodak", set("kodak")),
+        ("night_lights", set("night_lights")),
+        ("gopro, sharp", set("gopro")),
+        ("lol_v1_eval15", set("lol_v1_eval15")),
     ];
     let mut rows = Vec::new();
-    for (name, parts) in sets {
+    for (name, group) in groups {
         for (number, method) in METHODS.into_iter().enumerate() {
-            let all: Vec<Figures> = parts
-                .iter()
-                .filter_map(|&set| measured.get(&(set, number)))
-                .flatten()
-                .copied()
-                .collect();
+            let all = group.iter().filter_map(|m| m.figures.get(number).copied());
+            let all: Vec<Figures> = all.collect();
             if !all.is_empty() {
                 let (set, pictures) = (name.to_owned(), all.len());
                 rows.push(Row { set, method, pictures, figures: mean(&all) });

@@ -25,6 +25,7 @@ pub const MODELS: &[&ModelCard] = &[
     &clip::PRIOR,
     &cues::CARD,
     &lantern::S,
+    &lantern::XS,
     &mirnet::CARD,
     &mirnet::SMALL,
     &sci::CARD,
