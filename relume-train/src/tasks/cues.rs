@@ -84,8 +84,12 @@ pub(super) fn told_apart([first, second]: [Tensor; 2], looks: [usize; 2]) -> Bat
     Batch { feeds: [(IMAGE.to_owned(), images)].into(), targets: [(LOOK.to_owned(), looks)].into() }
 }
 
-/// A clean crop made to look so. Brightness tells dark pictures alone: all others vary in it alike.
-fn damaged(crop: &Image<Srgb>, look: &str, rng: &mut impl Rng) -> Result<Image<Srgb>> {
+/// A clean crop made to look so: one of [`LOOKS`]. Brightness tells dark pictures alone: all others vary
+/// in it alike.
+///
+/// # Errors
+/// When the camera refuses the crop.
+pub fn damaged(crop: &Image<Srgb>, look: &str, rng: &mut impl Rng) -> Result<Image<Srgb>> {
     let seed = rng.random();
     let mut between = |low: f32, high: f32| low + (high - low) * rng.random::<f32>();
     let (ev, level) = (between(1.5, 5.0), between(-0.7, 0.5));

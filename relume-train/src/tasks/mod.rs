@@ -2,7 +2,7 @@
 //! [`TASKS`].
 
 pub mod alen;
-mod cues;
+pub mod cues;
 mod lantern;
 mod paired;
 mod shrinks;
