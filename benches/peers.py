@@ -3,7 +3,8 @@
     cargo build --release && python benches/peers.py lantern-s 4000x3000 --rounds 9
 
 Every runtime has a process of its own that waits for its turn, so that only one computes at a time;
-in each round each takes one turn, in an order that changes. Runtimes that are not installed are
+in each round each takes one turn, in an order that changes. A pause after each turn lets idle threads
+of pools that spin go to sleep. Runtimes that are not installed are
 left out with a word. Wanted: numpy and any of onnxruntime, openvino, torch with onnx, ncnn.
 Weights are random where relume ships none: they take as long. Memory is the peak of each process
 beyond the picture and the result.
@@ -300,6 +301,9 @@ def machine():
     return f"{model}: {' '.join(f for f in wanted if f in flags)}"
 
 
+PAUSE = 0.3
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -324,6 +328,7 @@ def main():
         for _ in range(args.rounds):
             for peer in random.sample(found, len(found)):
                 peer.turn()
+                time.sleep(PAUSE)
         for peer in found:
             peer.close()
     report(args, found, width, height)
