@@ -74,7 +74,8 @@ fn see(graph: &Graph, weights: &Weights, folders: &[PathBuf]) -> Result<Vec<Seen
     let mut all = Vec::new();
     let mut crop = 0;
     for folder in folders {
-        let message = |e: std::io::Error| relume::Error::Model(format!("{}: {e}", folder.display()));
+        let message =
+            |e: std::io::Error| relume::Error::Model(format!("{}: {e}", folder.display()));
         let entries = std::fs::read_dir(folder).map_err(message)?;
         let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         files.sort();
