@@ -9,6 +9,7 @@ mod engine;
 mod exit;
 mod inputs;
 mod model_cache;
+mod plain;
 mod progress;
 mod target;
 
@@ -33,6 +34,7 @@ Examples:
   relume restore night.jpg                  writes night.relume.jpg beside it
   relume restore album/ -o better/          all pictures, same names and folders
   relume inspect night.jpg                  what is wrong with it
+  relume explain answer                     how such photos are restored, and with what data
   relume help restore                       all options of a verb
 
 Exit codes: 0 all done, 1 some inputs failed, 2 wrong usage, 3 input unreadable, 4 output not
@@ -50,7 +52,10 @@ enum Command {
     Tune(commands::tune::Args),
     Models(commands::models::Args),
     Bench(commands::bench::Args),
+    Explain(commands::explain::Args),
+    Doctor(commands::doctor::Args),
     Completions(commands::completions::Args),
+    Man(commands::man::Args),
 }
 
 fn main() -> ExitCode {
@@ -90,7 +95,10 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Tune(args) => commands::tune::run(&args, quiet),
         Command::Models(args) => commands::models::run(&args, quiet),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
+        Command::Man(args) => commands::man::run(&args),
     }
 }
 

@@ -35,7 +35,7 @@ pub mod tune;
 pub mod validation;
 
 pub use error::{Error, Result};
-pub(crate) use names::nearest;
+pub use names::nearest;
 pub use recipe::Recipe;
 #[cfg(feature = "burn")]
 pub use trainer::{RunOptions, run};

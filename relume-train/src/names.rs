@@ -4,7 +4,8 @@
 const ALIKE: f64 = 0.75;
 
 /// The one of `known` that `name` was probably meant to be.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|other| (strsim::jaro_winkler(name, other), other))
         .filter(|(alike, _)| *alike >= ALIKE)

@@ -38,6 +38,11 @@ impl Cache {
         Ok(Self { own: home("RELUME_HOME", "relume")?.join("models"), hub })
     }
 
+    /// The folder of imported weights.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.own
+    }
+
     /// Where imported weights of the model `name` lie, or would.
     pub(crate) fn imported(&self, name: &str) -> PathBuf {
         self.own.join(format!("{name}.safetensors"))

@@ -39,8 +39,9 @@ impl Program {
         let comfortable_s = dice.log_between([1.0 / 90.0, 1.0 / 12.0]).clamp(shortest, longest);
         Self {
             comfortable_s,
-            longest_s: dice.log_between([comfortable_s, longest]),
-            highest_iso: dice.log_between([(lowest * highest).sqrt(), highest]),
+            // Rounding may leave the logarithm of a range that is one value just below it.
+            longest_s: dice.log_between([comfortable_s, longest]).max(comfortable_s),
+            highest_iso: dice.log_between([(lowest * highest).sqrt(), highest]).max(lowest),
             held_back_ev: (0.6 + 0.5 * dice.normal()).clamp(-0.5, 2.0),
         }
     }
@@ -130,6 +131,18 @@ mod tests {
             assert!(pair[1].shutter_s >= pair[0].shutter_s - 1e-6);
             assert!(pair[1].iso >= pair[0].iso * 0.999);
             assert!(pair[1].cut_ev >= pair[0].cut_ev - 1e-3);
+        }
+    }
+
+    #[test]
+    fn a_camera_of_one_sensitivity_and_one_shutter_time_takes_pictures() {
+        for value in 1..200 {
+            let (iso, shutter_s) = (16.0 * value as f32, 0.001 * value as f32);
+            let options =
+                DegradeOptions { iso: [iso; 2], shutter_s: [shutter_s; 2], ..Default::default() };
+            let taken = draw(&mut Dice::new(value, Step::Camera, 0), &options);
+            assert!((taken.iso / iso - 1.0).abs() < 1e-5, "{iso}: {taken:?}");
+            assert!((taken.shutter_s / shutter_s - 1.0).abs() < 1e-5, "{shutter_s}: {taken:?}");
         }
     }
 
