@@ -9,6 +9,7 @@ RUN cargo build --release --locked -p relume-cli
 FROM debian:stable-slim
 RUN useradd --create-home relume
 COPY --from=build /relume/target/release/relume /usr/local/bin/relume
+COPY LICENSE-MIT LICENSE-APACHE THIRD-PARTY.txt /usr/share/doc/relume/
 USER relume
 WORKDIR /photos
 ENTRYPOINT ["relume"]

@@ -1,5 +1,5 @@
 # `make check` is what CI runs.
-.PHONY: check fmt lint test doc size slim deny gpu
+.PHONY: check fmt lint test doc size slim deny gpu guide deb
 
 check: fmt lint test doc size slim
 
@@ -30,3 +30,18 @@ deny:
 # Needs a GPU; Mesa's software driver for Vulkan will do.
 gpu:
 	cargo test --release -p relume-train --features wgpu --test devices -- --nocapture
+
+# The guide as a book, in target/guide; needs mdbook. A warning is a failure.
+guide:
+	mdbook build docs/guide 2>&1 | tee /dev/stderr | { ! grep -qE 'WARN|ERROR'; }
+
+# A Debian package, in target/debian; needs cargo-deb.
+deb:
+	python3 packaging/third_party.py --check
+	cargo build --release --locked -p relume-cli
+	rm -rf target/package && mkdir -p target/package
+	target/release/relume man target/package/man
+	target/release/relume completions bash >target/package/relume.bash
+	target/release/relume completions zsh >target/package/_relume
+	target/release/relume completions fish >target/package/relume.fish
+	cargo deb -p relume-cli --no-build

@@ -103,7 +103,8 @@ impl Checkup {
             ("passing files", std::env::temp_dir()),
             ("weights", Cache::from_environment()?.folder().to_owned()),
         ];
-        let kilobytes = |name| proc_line("/proc/meminfo", name).and_then(|text| first_number(&text));
+        let kilobytes =
+            |name| proc_line("/proc/meminfo", name).and_then(|text| first_number(&text));
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

@@ -3,6 +3,7 @@
 
 mod alen;
 mod dataset;
+mod documents;
 mod evaluation;
 mod hostile;
 mod mirnet;

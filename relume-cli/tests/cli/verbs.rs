@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::run::{folder, names, picture, relume, relume_fed};
+use crate::run::{folder, names, picture, relume, relume_fed, relume_with};
 
 #[test]
 fn every_verb_has_help_with_examples() {
@@ -17,7 +17,10 @@ fn every_verb_has_help_with_examples() {
         "train",
         "tune",
         "models",
+        "explain",
+        "doctor",
         "completions",
+        "man",
     ];
     for verb in verbs {
         let outcome = relume(folder.path(), &[verb, "--help"]);
@@ -186,4 +189,59 @@ fn completions_exist_for_every_shell() {
         let outcome = relume(folder.path(), &["completions", shell]);
         assert!(outcome.code == 0 && outcome.out.len() > 500, "{shell}");
     }
+}
+
+#[test]
+fn the_guide_is_in_the_program() {
+    let folder = folder();
+    let list = relume(folder.path(), &["explain"]);
+    let text = String::from_utf8(list.out).unwrap();
+    assert!(list.code == 0 && text.contains("joint") && text.lines().count() > 10, "{text}");
+    let chapter = relume(folder.path(), &["explain", "mirnet"]);
+    let text = String::from_utf8(chapter.out).unwrap();
+    assert!(text.starts_with("Several scales at once: MIRNet\n====="), "{text}");
+    assert!(text.contains("[Picture: ") && !text.contains("```"), "{text}");
+    let records = relume(folder.path(), &["explain", "traps", "--json"]).records();
+    assert_eq!((&records[0]["type"], &records[0]["topic"]), (&"topic".into(), &"traps".into()));
+    relume(folder.path(), &["explain", "trap"])
+        .assert_one_error(2, &["trap", "did you mean traps"]);
+}
+
+#[test]
+fn the_doctor_tells_what_is_there_and_leaves_nothing_behind() {
+    let folder = folder();
+    let outcome = relume(folder.path(), &["doctor", "--json"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.words);
+    let record = &outcome.records()[0];
+    assert_eq!(record["version"], env!("CARGO_PKG_VERSION"));
+    assert!(record["processor"]["threads"].as_u64().unwrap() > 0);
+    let weights = record["weights"].as_array().unwrap();
+    let whole = |name: &str| weights.iter().any(|w| w["model"] == name && w["fault"].is_null());
+    assert!(whole("lantern-s") && whole("sem"), "{record}");
+    let text = String::from_utf8(relume(folder.path(), &["doctor"]).out).unwrap();
+    assert!(text.contains("lantern-s") && text.contains("all is well"), "{text}");
+    assert!(names(folder.path()).is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_doctor_finds_a_folder_that_cannot_be_written() {
+    let folder = folder();
+    let outcome = relume_with(folder.path(), &[("TMPDIR", "/proc/self")], &["doctor", "--json"]);
+    assert_eq!(outcome.code, 4, "{}", outcome.words);
+    let folders = outcome.records()[0]["folders"].clone();
+    let fault = folders.as_array().unwrap().iter().find(|f| f["path"] == "/proc/self").unwrap();
+    assert!(fault["fault"].as_str().unwrap().contains("cannot be written"), "{fault}");
+}
+
+#[test]
+fn every_verb_has_a_manual_page() {
+    let folder = folder();
+    assert_eq!(relume(folder.path(), &["man", "pages"]).code, 0);
+    let pages = names(&folder.path().join("pages"));
+    for page in ["relume.1", "relume-restore.1", "relume-models-import.1", "relume-explain.1"] {
+        assert!(pages.contains(&page.to_owned()), "{page} is not among {pages:?}");
+    }
+    fs::write(folder.path().join("file"), "").unwrap();
+    relume(folder.path(), &["man", "file"]).assert_one_error(4, &["file", "could not be written"]);
 }
