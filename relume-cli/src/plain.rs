@@ -10,7 +10,7 @@ const GAP: &str = "  ";
 pub(crate) fn plain(markdown: &str, width: usize) -> String {
     let mut lines = markdown.lines().peekable();
     let mut out = String::new();
-    let mut was_item = false;
+    let mut last_mark = None;
     while let Some(line) = lines.next() {
         let mut following = |belongs: fn(&str) -> bool| -> Vec<&str> {
             std::iter::from_fn(|| lines.next_if(|line| belongs(line))).collect()
@@ -42,11 +42,11 @@ pub(crate) fn plain(markdown: &str, width: usize) -> String {
             lines.next();
         }
         // Items of one list stand together.
-        let is_item = item(line).is_some();
-        if !out.is_empty() && !(is_item && was_item) {
+        let mark = item(line).map(|(mark, _)| mark == "*");
+        if !out.is_empty() && (mark.is_none() || mark != last_mark) {
             out.push('\n');
         }
-        was_item = is_item;
+        last_mark = mark;
         out.push_str(&block);
     }
     out
