@@ -35,7 +35,7 @@ gpu:
 guide:
 	mdbook build docs/guide 2>&1 | tee /dev/stderr | { ! grep -qE 'WARN|ERROR'; }
 
-# A Debian package, in target/debian; needs cargo-deb.
+# A Debian package, in target/debian; needs cargo-deb 3.
 deb:
 	python3 packaging/third_party.py --check
 	cargo build --release --locked -p relume-cli
