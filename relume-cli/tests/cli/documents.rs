@@ -154,16 +154,25 @@ fn commands(document: &Path) -> Vec<String> {
     let text = fs::read_to_string(document).unwrap();
     let mut found = Vec::new();
     let (mut code, mut shell) = (false, false);
+    let mut command = String::new();
     for line in text.lines() {
         if let Some(language) = line.trim_start().strip_prefix("```") {
             (code, shell) = (!code, language == "sh");
             continue;
         }
         let line = line.trim().trim_start_matches("$ ");
-        let command = line.split("  ").next().unwrap().trim();
-        let is_relume = command.starts_with("relume ") || command.contains(" | relume ");
-        if code && (is_relume || shell && !command.is_empty() && !command.starts_with('#')) {
-            found.push(command.to_owned());
+        let line = line.split("  ").next().unwrap().trim();
+        // A command may go on behind a backslash, and a loop until it is done.
+        command.push_str(line.trim_end_matches('\\'));
+        let is_loop = command.starts_with("for ") && line != "done";
+        if code && shell && (is_loop || line.ends_with('\\')) {
+            command.push(if is_loop { '\n' } else { ' ' });
+            continue;
+        }
+        let whole = std::mem::take(&mut command);
+        let is_relume = whole.starts_with("relume ") || whole.contains(" | relume ");
+        if code && (is_relume || shell && !whole.is_empty() && !whole.starts_with('#')) {
+            found.push(whole);
         }
     }
     found
