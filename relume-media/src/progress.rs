@@ -28,6 +28,14 @@ impl<'a> Progress<'a> {
         self
     }
 
+    /// Progress of a part of the work, from `start` to `end` (shares of the whole).
+    pub fn part(&self, start: f32, end: f32) -> Progress<'_> {
+        Progress {
+            report: Box::new(move |share| (self.report)(start + share * (end - start))),
+            cancelled: self.cancelled,
+        }
+    }
+
     /// Tells the receiver that `share` (0 to 1) of the work is done.
     ///
     /// # Errors

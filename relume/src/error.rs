@@ -8,6 +8,8 @@ pub enum ErrorKind {
     Input,
     /// The output cannot be written.
     Output,
+    /// The workflow file is wrong.
+    Workflow,
     /// The model is unknown, missing, or its weights do not fit.
     Model,
     /// A parameter is out of its range.
@@ -29,6 +31,9 @@ pub enum Error {
     /// A model that is not there.
     #[error("{0}")]
     Model(String),
+    /// A workflow that cannot run.
+    #[error(transparent)]
+    Workflow(#[from] crate::workflow::Faults),
     /// A value outside its range.
     #[error("{0}")]
     Parameter(String),
@@ -47,6 +52,7 @@ impl Error {
             },
             Self::Network(relume_nn::Error::Cancelled) => ErrorKind::Cancelled,
             Self::Network(_) | Self::Model(_) => ErrorKind::Model,
+            Self::Workflow(_) => ErrorKind::Workflow,
             Self::Parameter(_) => ErrorKind::Parameter,
         }
     }

@@ -1,4 +1,4 @@
-//! The library of relume: networks, weights, restorer, diagnosis, metrics.
+//! The library of relume: networks, weights, restorer, diagnosis, metrics, workflows.
 
 pub mod baselines;
 pub mod bench;
@@ -10,7 +10,9 @@ pub mod metrics;
 pub mod models;
 mod pillow;
 pub mod restore;
+pub mod workflow;
 
 pub use diagnose::{Diagnosis, Verdict, diagnose};
 pub use error::{Error, ErrorKind, Result};
 pub use restore::{Estimate, RestoreReport, Restored, Restorer};
+pub use workflow::Workflow;

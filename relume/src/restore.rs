@@ -6,10 +6,12 @@
 //! run as they are, `sem` behind its gate.
 
 mod estimate;
+mod identity;
 mod report;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use relume_media::light::luma;
 use relume_media::photo::BitDepth;
@@ -31,11 +33,14 @@ use crate::{Diagnosis, Error, Result, Verdict, compatible, diagnose};
 /// is left alone; from the second on it is made up wholly, in between more and more.
 const LIGHT_GATE: [f32; 2] = [1.5, 2.0];
 
-/// A network with its weights and the user's wishes.
-#[derive(Debug)]
+/// A network with its weights and the user's wishes. A clone has its own wishes and shares the
+/// network.
+#[derive(Debug, Clone)]
 pub struct Restorer {
     card: &'static ModelCard,
-    network: Network,
+    network: Arc<Network>,
+    /// SHA-256 of the weights, in hexadecimal digits.
+    fingerprint: Arc<str>,
     /// What the user asked for; unasked, everything or what the gate allows.
     strength: Option<f32>,
     protection: Option<f32>,
@@ -77,10 +82,12 @@ impl Restorer {
     /// # Errors
     /// [`Error::Model`] when the weights do not fit.
     pub fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
-        let network = Network::new(models::for_restoring(card)?, weights)?;
+        let fingerprint = identity::fingerprint(&weights).into();
+        let network = Arc::new(Network::new(models::for_restoring(card)?, weights)?);
         Ok(Self {
             card,
             network,
+            fingerprint,
             strength: None,
             protection: None,
             preview: None,
@@ -450,7 +457,7 @@ fn light_gate(stops: f32) -> f32 {
     t * t * (3.0 - 2.0 * t)
 }
 
-fn make_grey(image: &mut Image<Srgb>) {
+pub(crate) fn make_grey(image: &mut Image<Srgb>) {
     let area = image.size().pixels();
     for i in 0..area {
         let values = image.values_mut();

@@ -42,6 +42,12 @@ pub(super) const PERCENTILES: [f64; 6] = [0.01, 0.05, 0.25, 0.75, 0.95, 0.99];
 const DARK_KEY_EV: f32 = -2.7;
 const DARK_MEDIAN_EV: f32 = -2.4;
 
+/// Luminance of a pixel of display values, in EV from middle grey.
+pub(super) fn luminance_ev(rgb: [f32; 3]) -> f32 {
+    let luminance = relume_media::light::luma(rgb.map(decode_srgb)).max(FLOOR);
+    (luminance / MIDDLE_GREY).log2()
+}
+
 impl Exposure {
     /// Whether light lacks beyond doubt.
     pub fn is_dark(&self) -> bool {
@@ -63,9 +69,7 @@ impl Exposure {
             high += usize::from(least >= HIGH);
             channel += usize::from(most >= HIGH);
             low += usize::from(most <= LOW);
-            let [r, g, b] = rgb.map(decode_srgb);
-            let luminance = relume_media::light::luma([r, g, b]).max(FLOOR);
-            stops.push((luminance / MIDDLE_GREY).log2());
+            stops.push(luminance_ev(rgb));
         }
         let count = stops.len().max(1);
         let share = |n: usize| n as f32 / count as f32;

@@ -4,12 +4,16 @@
 //! Neighbours: `exposure` reads brightness and clipping, `noise` the grain, `sharpness` the edges;
 //! `verdict` turns figures into a decision with its reasons.
 
+mod blur;
 mod exposure;
+mod light;
 mod noise;
 mod sharpness;
 mod verdict;
 
+pub use blur::{Blur, Shake};
 pub use exposure::Exposure;
+pub use light::{Light, ZONES};
 pub use noise::Noise;
 pub use sharpness::Sharpness;
 pub use verdict::Verdict;
@@ -27,8 +31,14 @@ pub struct Diagnosis {
     pub noise: Noise,
     /// Edge widths.
     pub sharpness: Sharpness,
+    /// Shake and defocus.
+    pub blur: Blur,
+    /// Where the light is.
+    pub light: Light,
     /// What should be done.
     pub verdict: Verdict,
+    /// How strongly, 0 to 1.
+    pub strength: f32,
     /// Why, one sentence each.
     pub reasons: Vec<String>,
 }
@@ -39,8 +49,12 @@ pub fn diagnose(image: &Image<Srgb>) -> Diagnosis {
     let exposure = Exposure::measure(image);
     let noise = Noise::measure(image, &luma);
     let sharpness = Sharpness::measure(&luma, &noise);
+    let blur = Blur::measure(&luma, &noise);
+    let light = Light::measure(image);
     let (verdict, reasons) = verdict::decide(&exposure, &noise, &sharpness);
-    Diagnosis { size: image.size(), exposure, noise, sharpness, verdict, reasons }
+    let strength = 1.0;
+    let size = image.size();
+    Diagnosis { size, exposure, noise, sharpness, blur, light, verdict, strength, reasons }
 }
 
 /// Rec. 709 luma of display values.

@@ -17,6 +17,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every name there is.
+    pub const NAMES: &[&str] = &["fine", "relight", "restore", "highlights"];
+
     /// The name used in JSON and on the command line.
     pub fn name(self) -> &'static str {
         match self {

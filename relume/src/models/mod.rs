@@ -66,7 +66,10 @@ impl ModelCard {
     /// [`Error::Model`] when the program carries none.
     pub fn load_weights(&self) -> Result<Weights> {
         let bytes = self.weights.ok_or_else(|| {
-            Error::Model(format!("this program carries no weights for {}", self.name))
+            let name = self.name;
+            Error::Model(format!(
+                "this program carries no weights for {name}: relume models import FILE --as {name}"
+            ))
         })?;
         Ok(Weights::from_safetensors(bytes)?)
     }

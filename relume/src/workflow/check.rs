@@ -1,0 +1,526 @@
+//! From a workflow as written to one that can run: wires found, types and ranges checked, circles
+//! refused, models loaded. Everything that is wrong is told at once, before a pixel is read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::card::{NodeCard, Param, ParamKind, Standard, Work};
+use super::fault::{Fault, Faults};
+use super::file::{Entry, Field, unknown};
+use super::graph::{Arms, Choice, Node, Setting, Source, Wire};
+use super::models::Models;
+use super::nodes::output::SUFFIX;
+use super::tree::{Located, Tree};
+use super::value::PortType;
+
+/// Checks the nodes of a file and loads the models they name.
+pub(super) fn check(entries: &[Entry], models: &mut Models<'_>) -> Result<Vec<Node>, Faults> {
+    let mut checker = Checker { entries, found: Vec::new() };
+    let mut nodes: Vec<Node> = entries.iter().map(|entry| checker.node(entry, models)).collect();
+    checker.whole(&nodes);
+    if checker.found.is_empty() {
+        match order(&nodes) {
+            Ok(order) => checker.types(&mut nodes, &order),
+            Err(circle) => checker.circle(&nodes, &circle),
+        }
+    }
+    if checker.found.is_empty() {
+        checker.unused(&nodes);
+    }
+    Faults::unless(checker.found, nodes)
+}
+
+struct Checker<'a> {
+    entries: &'a [Entry],
+    found: Vec<Fault>,
+}
+
+impl Checker<'_> {
+    fn fault(&mut self, file: &str, line: usize, message: String) {
+        self.found.push(Fault { file: file.to_owned(), line, message });
+    }
+
+    fn at(&mut self, field: &Field, message: String) {
+        self.fault(&field.file, field.line, format!("{}: {message}", field.key));
+    }
+
+    fn node(&mut self, entry: &Entry, models: &mut Models<'_>) -> Node {
+        let card = entry.card;
+        let mut node = Node {
+            id: entry.id.clone(),
+            card,
+            file: entry.file.clone(),
+            line: entry.line,
+            settings: BTreeMap::new(),
+            wires: BTreeMap::new(),
+            choice: None,
+            kinds: card.outputs.iter().map(|port| port.kind).collect(),
+            labels: card.outputs.iter().map(|port| port.labels.to_vec()).collect(),
+        };
+        for field in &entry.fields {
+            if !card.keys().any(|key| key == field.key) {
+                let message = unknown("key", &field.key, card.keys());
+                let message = format!("{message} (of a node of kind {})", card.name);
+                self.fault(&field.file, field.line, message);
+            }
+        }
+        for port in card.inputs {
+            match entry.field(port.name) {
+                Some(field) => {
+                    node.wires.extend(self.wire(field, &field.value).map(|wire| (port.name, wire)));
+                }
+                None if port.required => {
+                    let message = format!(
+                        "{} lacks its {} ({}): add {} = \"the id of a node\"",
+                        entry.id, port.name, port.help, port.name
+                    );
+                    self.fault(&entry.file, entry.line, message);
+                }
+                None => {}
+            }
+        }
+        if let Some(field) = &entry.relay {
+            node.wires.extend(self.wire(field, &field.value).map(|wire| ("image", wire)));
+        }
+        for param in card.params {
+            self.param(param, entry, &mut node, models);
+        }
+        if matches!(card.work, Work::Choose) {
+            node.choice = self.choice(entry);
+        }
+        node
+    }
+
+    fn param(
+        &mut self,
+        param: &'static Param,
+        entry: &Entry,
+        node: &mut Node,
+        models: &mut Models<'_>,
+    ) {
+        let Some(field) = entry.field(param.name) else {
+            match param.default {
+                Standard::Open => {}
+                Standard::Number(number) => {
+                    node.settings.insert(param.name, Setting::Number(number));
+                }
+                Standard::Flag(flag) => {
+                    node.settings.insert(param.name, Setting::Flag(flag));
+                }
+                Standard::Text(text) => {
+                    node.settings.insert(param.name, Setting::Text(text.to_owned()));
+                }
+                Standard::Required => {
+                    let message = format!("{} lacks its {}: {}", entry.id, param.name, param.help);
+                    self.fault(&entry.file, entry.line, message);
+                }
+            }
+            return;
+        };
+        match (param.kind, &field.value.value) {
+            (ParamKind::Number { .. }, Tree::Text(_)) => {
+                node.wires.extend(self.wire(field, &field.value).map(|wire| (param.name, wire)));
+            }
+            (kind, value) => match setting(kind, value, entry, models) {
+                Ok(setting) => {
+                    node.settings.insert(param.name, setting);
+                }
+                Err(message) => self.at(field, message),
+            },
+        }
+    }
+
+    /// The wire that a text of a field names.
+    fn wire(&mut self, field: &Field, value: &Located<Tree>) -> Option<Wire> {
+        // Of a change from outside there is no line.
+        let line = if field.line == 0 { 0 } else { value.line };
+        let Tree::Text(text) = &value.value else {
+            let message = format!("a wire is a text, the id of a node, not {}", value.value.kind());
+            self.fault(&field.file, line, format!("{}: {message}", field.key));
+            return None;
+        };
+        match self.source(text, &field.scope) {
+            Ok(from) => Some(Wire { from, file: field.file.clone(), line }),
+            Err(message) => {
+                self.fault(&field.file, line, format!("{}: {message}", field.key));
+                None
+            }
+        }
+    }
+
+    fn source(&self, text: &str, scope: &str) -> Result<Source, String> {
+        let (name, port) = text.split_once('.').map_or((text, None), |(n, p)| (n, Some(p)));
+        let id = format!("{scope}{name}");
+        let position = self.entries.iter().position(|entry| entry.id == id);
+        let Some(node) = position else {
+            let near = self.entries.iter().filter_map(|entry| entry.id.strip_prefix(scope));
+            return Err(unknown("node", name, near.filter(|id| !id.contains('/'))));
+        };
+        let card = self.entries[node].card;
+        let ports = || card.outputs.iter().map(|port| port.name);
+        let port = match port {
+            None if card.outputs.is_empty() => {
+                return Err(format!("{name} is an end: nothing comes out of it"));
+            }
+            None => 0,
+            Some(port) => ports()
+                .position(|name| name == port)
+                .ok_or_else(|| unknown(&format!("port of {name} called"), port, ports()))?,
+        };
+        if port > 0 && self.entries[node].relay.is_some() {
+            return Err(format!("within another workflow, {name} gives its image alone"));
+        }
+        Ok(Source { node, port })
+    }
+
+    fn choice(&mut self, entry: &Entry) -> Option<Choice> {
+        let Some(on) = entry.field("on") else {
+            let message = format!("{} lacks its on: the label or number that chooses", entry.id);
+            self.fault(&entry.file, entry.line, message);
+            return None;
+        };
+        let on = self.wire(on, &on.value)?;
+        let otherwise = match entry.field("otherwise") {
+            Some(field) => Some(self.wire(field, &field.value)?),
+            None => None,
+        };
+        let Some(cases) = entry.field("cases") else {
+            let message = format!("{} lacks its cases: what is chosen between", entry.id);
+            self.fault(&entry.file, entry.line, message);
+            return None;
+        };
+        let limits = entry.field("limits");
+        let arms = match (&cases.value.value, limits) {
+            (Tree::Table(table), None) => {
+                let arms = table.iter().filter_map(|(label, value)| {
+                    Some((label.value.clone(), self.wire(cases, value)?))
+                });
+                Arms::Labels(arms.collect())
+            }
+            (Tree::List(list), Some(limits)) => {
+                let arms: Vec<_> = list.iter().filter_map(|v| self.wire(cases, v)).collect();
+                let limits = self.limits(limits, list.len())?;
+                Arms::Ranges { limits, arms }
+            }
+            (Tree::Table(_), Some(field)) => {
+                self.at(field, "limits go with a list of cases; for labels leave them out".into());
+                return None;
+            }
+            _ => {
+                let message = "a table of label = wire; or, for a number, a list of wires \
+                               together with limits = [ … ]";
+                self.at(cases, message.into());
+                return None;
+            }
+        };
+        Some(Choice { on, arms, otherwise })
+    }
+
+    /// Rising numbers, one fewer than there are cases.
+    fn limits(&mut self, field: &Field, cases: usize) -> Option<Vec<f32>> {
+        let number = |value: &Located<Tree>| match value.value {
+            Tree::Number(number) => Some(number as f32),
+            _ => None,
+        };
+        let limits: Option<Vec<f32>> = match &field.value.value {
+            Tree::List(list) => list.iter().map(number).collect(),
+            _ => None,
+        };
+        let rising = |limits: &Vec<f32>| {
+            limits.len() + 1 == cases && limits.windows(2).all(|pair| pair[0] < pair[1])
+        };
+        let good = limits.filter(rising);
+        if good.is_none() {
+            let message =
+                format!("{} rising numbers are expected for {cases} cases", cases.max(1) - 1);
+            self.at(field, message);
+        }
+        good
+    }
+
+    /// What concerns the workflow as a whole.
+    fn whole(&mut self, nodes: &[Node]) {
+        let first = self.entries.first().map(|entry| entry.file.clone());
+        let file = first.unwrap_or_else(|| Arc::from(""));
+        let takes = |entry: &&Entry| {
+            let given = entry.field("file").is_some() || entry.relay.is_some();
+            matches!(entry.card.work, Work::Input) && !given
+        };
+        let given: Vec<_> = self.entries.iter().filter(takes).collect();
+        match given[..] {
+            [] => {
+                let message = "no node of kind input takes the picture; add one without a file";
+                self.fault(&file, 1, message.into());
+            }
+            [_] => {}
+            [one, other, ..] => {
+                let message = format!(
+                    "{} and {} both take the picture; wire one twice, or give one a file",
+                    one.id, other.id
+                );
+                self.fault(&other.file, other.line, message);
+            }
+        }
+        if !nodes.iter().any(|node| node.card.is_end()) {
+            let message = "nothing comes out; add a node of kind output (or score)";
+            self.fault(&file, 1, message.into());
+        }
+        let outputs: Vec<_> =
+            nodes.iter().filter(|node| matches!(node.card.work, Work::Output)).collect();
+        for (i, node) in outputs.iter().enumerate() {
+            let same = |other: &&&Node| other.text(SUFFIX) == node.text(SUFFIX);
+            if let Some(other) = outputs[..i].iter().find(same) {
+                let message = format!(
+                    "{} would be written over by {}; give one a suffix = \"…\"",
+                    other.id, node.id
+                );
+                self.fault(&node.file, node.line, message);
+            }
+        }
+    }
+
+    fn circle(&mut self, nodes: &[Node], circle: &[usize]) {
+        let ids: Vec<_> = circle.iter().map(|&node| nodes[node].id.as_str()).collect();
+        let first = &nodes[circle[0]];
+        let message = format!(
+            "the wires go round in a circle: {} → {}; cut one of them",
+            ids.join(" → "),
+            first.id
+        );
+        self.fault(&first.file, first.line, message);
+    }
+
+    /// Types at both ends of every wire, sources first.
+    fn types(&mut self, nodes: &mut [Node], order: &[usize]) {
+        for &index in order {
+            if let Some(choice) = nodes[index].choice.clone() {
+                self.choice_types(nodes, index, &choice);
+            }
+            let node = &nodes[index];
+            let faults: Vec<_> = node
+                .wires
+                .iter()
+                .filter_map(|(name, wire)| {
+                    let wanted = wanted(node.card, name);
+                    let given = nodes[wire.from.node].kinds[wire.from.port];
+                    let message = format!(
+                        "{name}: {} is wanted, and {} gives {}{}",
+                        article(wanted),
+                        nodes[wire.from.node].port_name(wire.from.port),
+                        article(given),
+                        remedy(wanted, given, &nodes[wire.from.node])
+                    );
+                    (wanted != given).then_some((wire.file.clone(), wire.line, message))
+                })
+                .collect();
+            for (file, line, message) in faults {
+                self.fault(&file, line, message);
+            }
+        }
+    }
+
+    fn choice_types(&mut self, nodes: &mut [Node], index: usize, choice: &Choice) {
+        let kind = |wire: &Wire| nodes[wire.from.node].kinds[wire.from.port];
+        let (on, Some(first)) = (&choice.on, choice.arms().next()) else {
+            let node = &nodes[index];
+            let (file, line) = (node.file.clone(), node.line);
+            self.fault(&file, line, "cases: there is none; add label = \"a node\"".into());
+            return;
+        };
+        let given = kind(first);
+        let mut faults = Vec::new();
+        for wire in choice.arms().filter(|wire| kind(wire) != given) {
+            let message = format!(
+                "cases: all must be of one type, and {} gives {}, {} {}",
+                nodes[wire.from.node].id,
+                article(kind(wire)),
+                nodes[first.from.node].id,
+                article(given)
+            );
+            faults.push((wire.clone(), message));
+        }
+        let labels = &nodes[on.from.node].labels[on.from.port];
+        match (&choice.arms, kind(on)) {
+            (Arms::Labels(arms), PortType::Label) => {
+                for (label, wire) in arms {
+                    if !labels.contains(&label.as_str()) {
+                        let message = unknown("label", label, labels.iter().copied());
+                        faults.push((wire.clone(), format!("cases: {message}")));
+                    }
+                }
+                let open = labels.iter().find(|l| !arms.iter().any(|(label, _)| label == *l));
+                if let (Some(label), None) = (open, &choice.otherwise) {
+                    let message = format!("no case for {label:?}; add one, or otherwise = \"…\"");
+                    faults.push((on.clone(), message));
+                }
+            }
+            (Arms::Ranges { .. }, PortType::Number) => {}
+            (Arms::Labels(_), other) => {
+                let message = format!("on: these cases choose by a label, not {}", article(other));
+                faults.push((on.clone(), message));
+            }
+            (Arms::Ranges { .. }, other) => {
+                let message = format!("on: limits choose by a number, not {}", article(other));
+                faults.push((on.clone(), message));
+            }
+        }
+        for (wire, message) in faults {
+            self.fault(&wire.file, wire.line, message);
+        }
+        nodes[index].labels = vec![nodes[first.from.node].labels[first.from.port].clone()];
+        nodes[index].kinds = vec![given];
+    }
+
+    /// Nodes that no end needs.
+    fn unused(&mut self, nodes: &[Node]) {
+        let mut needed = vec![false; nodes.len()];
+        let mut open: Vec<_> = (0..nodes.len()).filter(|&i| nodes[i].card.is_end()).collect();
+        while let Some(node) = open.pop() {
+            if !std::mem::replace(&mut needed[node], true) {
+                open.extend(nodes[node].sources().map(|source| source.node));
+            }
+        }
+        let idle = nodes.iter().zip(&needed).filter(|(_, needed)| !**needed);
+        for (node, _) in idle {
+            let message = format!("nothing reads {}; wire it to something or remove it", node.id);
+            self.fault(&node.file, node.line, message);
+        }
+    }
+}
+
+/// A value that a file gives to a parameter.
+fn setting(
+    kind: ParamKind,
+    value: &Tree,
+    entry: &Entry,
+    models: &mut Models<'_>,
+) -> Result<Setting, String> {
+    match (kind, value) {
+        (ParamKind::Number { least, most, whole }, Tree::Number(number)) => {
+            let inside = (least..=most).contains(&(*number as f32));
+            if !inside || (whole && number.fract() != 0.0) {
+                let what = if whole { "whole number" } else { "number" };
+                return Err(format!("{number} is no good; give a {what} from {least} to {most}"));
+            }
+            Ok(Setting::Number(*number as f32))
+        }
+        (ParamKind::Flag, Tree::Flag(flag)) => Ok(Setting::Flag(*flag)),
+        (ParamKind::Choice(words), Tree::Text(text)) => {
+            let words = words();
+            match words.contains(&text.as_str()) {
+                true => Ok(Setting::Text(text.clone())),
+                false => Err(unknown("choice", text, words.into_iter())),
+            }
+        }
+        (ParamKind::Model, Tree::Text(text)) => {
+            let name = locate(text, entry, crate::models::means_a_file(text));
+            models.load(&name)?;
+            Ok(Setting::Text(name))
+        }
+        (ParamKind::File, Tree::Text(text)) => {
+            let name = locate(text, entry, true);
+            let fixed = !name.contains("{stem}");
+            if fixed && !PathBuf::from(&name).is_file() {
+                return Err(format!("{name} is not there; paths start at the workflow file"));
+            }
+            Ok(Setting::Text(name))
+        }
+        (ParamKind::Text, Tree::Text(text)) => Ok(Setting::Text(text.clone())),
+        (kind, other) => Err(format!("{} is expected, not {}", expected(kind), other.kind())),
+    }
+}
+
+/// A path as seen from the workflow file; other names as they are.
+fn locate(text: &str, entry: &Entry, is_file: bool) -> String {
+    match &entry.folder {
+        Some(folder) if is_file => folder.join(text).display().to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+fn expected(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::Number { .. } => "a number, or a wire to one",
+        ParamKind::Flag => "true or false",
+        ParamKind::Choice(_) => "one of some words",
+        ParamKind::Model => "a model's name or file",
+        ParamKind::File => "a file's name",
+        ParamKind::Text => "a text",
+    }
+}
+
+fn wanted(card: &NodeCard, name: &str) -> PortType {
+    // Parameters that are wired are numbers; the wire into an inner workflow is a picture.
+    let relay = if name == "image" { PortType::Image } else { PortType::Number };
+    card.input(name).map_or(relay, |port| port.kind)
+}
+
+fn article(kind: PortType) -> String {
+    let article = if matches!(kind, PortType::Image) { "an" } else { "a" };
+    format!("{article} {}", kind.name())
+}
+
+/// How to get what is wanted where something else was given.
+fn remedy(wanted: PortType, given: PortType, from: &Node) -> String {
+    match (wanted, given) {
+        (PortType::Image, PortType::LinearImage) => {
+            return "; put a node of kind display between".to_owned();
+        }
+        (PortType::LinearImage, PortType::Image) => {
+            return "; put a node of kind linear between".to_owned();
+        }
+        _ => {}
+    }
+    let ports = from.kinds.iter().enumerate().filter(|(_, kind)| **kind == wanted);
+    let ports: Vec<_> = ports.map(|(port, _)| from.port_name(port)).collect();
+    match &ports[..] {
+        [] => format!("; {} has none, wire another node", from.id),
+        some => format!("; name another port: {}", some.join(", ")),
+    }
+}
+
+/// The nodes with sources before those that read them, or those of a circle.
+pub(super) fn order(nodes: &[Node]) -> Result<Vec<usize>, Vec<usize>> {
+    let mut order = Vec::with_capacity(nodes.len());
+    let mut state = vec![State::New; nodes.len()];
+    let mut path = Vec::new();
+    for start in 0..nodes.len() {
+        visit(nodes, start, &mut state, &mut path, &mut order)?;
+    }
+    Ok(order)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    New,
+    Open,
+    Done,
+}
+
+fn visit(
+    nodes: &[Node],
+    node: usize,
+    state: &mut [State],
+    path: &mut Vec<usize>,
+    order: &mut Vec<usize>,
+) -> Result<(), Vec<usize>> {
+    match state[node] {
+        State::Done => return Ok(()),
+        State::Open => {
+            let start = path.iter().position(|&n| n == node).unwrap_or(0);
+            // As the light goes: the reader after what it reads.
+            return Err(path[start..].iter().rev().copied().collect());
+        }
+        State::New => {}
+    }
+    state[node] = State::Open;
+    path.push(node);
+    for source in nodes[node].sources() {
+        visit(nodes, source.node, state, path, order)?;
+    }
+    path.pop();
+    state[node] = State::Done;
+    order.push(node);
+    Ok(())
+}
