@@ -45,17 +45,8 @@ pub(crate) struct Engine {
 impl Engine {
     /// Loads the model and sets the number of threads of the whole process.
     pub(crate) fn load(settings: &Settings) -> Result<Self, Failure> {
-        if let Some(threads) = settings.threads {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads.get())
-                .build_global()
-                .map_err(|error| Failure::new(Code::Machine, format!("--threads: {error}")))?;
-        }
-        let restorer = if means_a_file(settings.model) {
-            Restorer::from_file(Path::new(settings.model))?
-        } else {
-            Self::named(settings.model)?
-        };
+        set_threads(settings.threads)?;
+        let restorer = find_model(settings.model)?;
         let restorer = match settings.strength {
             Some(strength) => restorer.strength(strength)?,
             None => restorer,
@@ -64,20 +55,6 @@ impl Engine {
         let restorer = restorer.brightness(settings.brightness)?.always(settings.always);
         let restorer = restorer.compatible(settings.compatible)?.route(settings.route)?;
         Ok(Self { restorer, known: HashMap::new() })
-    }
-
-    /// A model by name: with the weights in the program, or imported ones where it has none.
-    fn named(name: &str) -> Result<Restorer, Failure> {
-        if find(name)?.weights.is_none() {
-            let imported = Cache::from_environment()?.imported(name);
-            if imported.is_file() {
-                return Ok(Restorer::from_file(&imported)?);
-            }
-            if name == alen::PUBLISHED.name {
-                return alen_of_parts();
-            }
-        }
-        Ok(Restorer::load(name)?)
     }
 
     /// What a picture of `size` will cost.
@@ -94,6 +71,38 @@ impl Engine {
     pub(crate) fn restore(&self, photo: Photo, progress: &Progress) -> Result<Restored, Failure> {
         Ok(self.restorer.photo_with(photo, progress)?)
     }
+}
+
+/// Sets the number of threads of the whole process.
+pub(crate) fn set_threads(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
+    let Some(threads) = threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.get())
+        .build_global()
+        .map_err(|error| Failure::new(Code::Machine, format!("--threads: {error}")))
+}
+
+/// A model as workflows ask for it.
+pub(crate) fn model(name: &str) -> relume::Result<Restorer> {
+    find_model(name).map_err(|failure| relume::Error::Model(failure.message))
+}
+
+/// A model from a file; or by name, with the weights in the program, or imported ones where it
+/// has none.
+fn find_model(name: &str) -> Result<Restorer, Failure> {
+    if means_a_file(name) {
+        return Ok(Restorer::from_file(Path::new(name))?);
+    }
+    if find(name)?.weights.is_none() {
+        let imported = Cache::from_environment()?.imported(name);
+        if imported.is_file() {
+            return Ok(Restorer::from_file(&imported)?);
+        }
+        if name == alen::PUBLISHED.name {
+            return alen_of_parts();
+        }
+    }
+    Ok(Restorer::load(name)?)
 }
 
 /// ALEN out of the imported weights of its four parts.

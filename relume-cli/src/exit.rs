@@ -78,7 +78,7 @@ impl From<relume::Error> for Failure {
     fn from(error: relume::Error) -> Self {
         use relume::ErrorKind as Kind;
         let code = match error.kind() {
-            Kind::Input => Code::Input,
+            Kind::Input | Kind::Workflow => Code::Input,
             Kind::Output => Code::Output,
             Kind::Model => Code::Model,
             Kind::Parameter => Code::Usage,

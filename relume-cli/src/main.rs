@@ -35,6 +35,7 @@ Examples:
   relume restore album/ -o better/          all pictures, same names and folders
   relume inspect night.jpg                  what is wrong with it
   relume explain answer                     how such photos are restored, and with what data
+  relume run photo night.jpg                runs a workflow, here the one that decides by itself
   relume help restore                       all options of a verb
 
 Exit codes: 0 all done, 1 some inputs failed, 2 wrong usage, 3 input unreadable, 4 output not
@@ -44,6 +45,8 @@ writable, 5 model missing or wrong, 6 device or memory, 7 external tool missing,
 enum Command {
     Restore(commands::restore::Args),
     Inspect(commands::inspect::Args),
+    Run(commands::run::Args),
+    Workflows(commands::workflows::Args),
     Degrade(commands::degrade::Args),
     Score(commands::score::Args),
     Eval(commands::eval::Args),
@@ -87,6 +90,8 @@ fn run(cli: Cli) -> Result<Code, Failure> {
     match cli.command {
         Command::Restore(args) => commands::restore::run(&args, quiet),
         Command::Inspect(args) => commands::inspect::run(&args, quiet),
+        Command::Run(args) => commands::run::run(&args, quiet),
+        Command::Workflows(args) => commands::workflows::run(&args, quiet),
         Command::Degrade(args) => commands::degrade::run(&args, quiet),
         Command::Score(args) => commands::score::run(&args, quiet),
         Command::Eval(args) => commands::eval::run(&args, quiet),

@@ -77,7 +77,7 @@ fn inspect(input: &Input, console: Console) -> Result<(), Failure> {
 
 /// The text for people.
 fn lines(name: &str, photo: &Photo, diagnosis: &Diagnosis) -> Vec<String> {
-    let Diagnosis { size, exposure, noise, sharpness, verdict, reasons } = diagnosis;
+    let Diagnosis { size, exposure, noise, sharpness, verdict, reasons, .. } = diagnosis;
     let mut about =
         vec![format!("{size}"), photo.format.name().to_owned(), photo.depth.to_string()];
     about.extend(photo.sidecar.blocks().into_iter().map(str::to_owned));

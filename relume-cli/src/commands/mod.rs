@@ -11,9 +11,11 @@ pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod restore;
+pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod train;
 pub(crate) mod tune;
+pub(crate) mod workflows;
 
 /// A number from `least` to `most`, as an argument.
 fn number(text: &str, least: f32, most: f32) -> Result<f32, String> {

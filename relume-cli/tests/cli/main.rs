@@ -14,6 +14,7 @@ mod run;
 mod server;
 mod training;
 mod verbs;
+mod workflows;
 
 #[path = "../../../relume-nn/tests/executors/onnx_runtime.rs"]
 #[allow(dead_code, clippy::print_stdout, reason = "shared with the exporter's tests")]
