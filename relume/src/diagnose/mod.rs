@@ -1,24 +1,31 @@
 //! What is wrong with a picture, in figures and words: what `relume inspect` shows and what a
 //! workflow routes on.
 //!
-//! Neighbours: `exposure` reads brightness and clipping, `noise` the grain, `sharpness` the edges;
-//! `verdict` turns figures into a decision with its reasons.
+//! Neighbours: `exposure` reads brightness and clipping, `light` where it is, `noise` the grain,
+//! `sharpness` the edges, `blur` what took them; `verdict` turns figures into a decision with its
+//! reasons, by one table. `panels` shows them as pictures.
 
-mod blur;
+pub mod blur;
 mod exposure;
 mod light;
 mod noise;
+mod panels;
 mod sharpness;
+mod spectrum;
 mod verdict;
 
-pub use blur::{Blur, Shake};
+pub use blur::{Blur, Cues, Shake};
 pub use exposure::Exposure;
 pub use light::{Light, ZONES};
-pub use noise::Noise;
+pub use noise::{Noise, NoiseKind};
+pub use panels::{Panel, panels, sheet};
 pub use sharpness::Sharpness;
 pub use verdict::Verdict;
 
 use relume_media::{Image, Plane, Size, Srgb};
+
+/// Pictures longer than this are judged as if shrunk to it: blur below that shows only enlarged.
+const VIEWED_SIDE: usize = 1600;
 
 /// Everything measured on one picture, and what follows from it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -49,10 +56,9 @@ pub fn diagnose(image: &Image<Srgb>) -> Diagnosis {
     let exposure = Exposure::measure(image);
     let noise = Noise::measure(image, &luma);
     let sharpness = Sharpness::measure(&luma, &noise);
-    let blur = Blur::measure(&luma, &noise);
+    let blur = Blur::measure(&luma, &noise, &sharpness);
     let light = Light::measure(image);
-    let (verdict, reasons) = verdict::decide(&exposure, &noise, &sharpness);
-    let strength = 1.0;
+    let (verdict, strength, reasons) = verdict::decide(&exposure, &noise, &sharpness, &blur);
     let size = image.size();
     Diagnosis { size, exposure, noise, sharpness, blur, light, verdict, strength, reasons }
 }

@@ -1,65 +1,199 @@
-//! How strong the grain is, read where the picture is flat.
+//! How strong the grain is: in every range of brightness, what the flattest places show.
 
 use relume_media::{Image, Plane, Srgb};
 
 use super::percentile;
 
-/// Side of the blocks that are told flat or busy.
-const BLOCK: usize = 12;
-/// The flattest share of the blocks is measured.
-const FLAT_SHARE: f64 = 0.2;
+/// Side of the blocks that are measured.
+const BLOCK: usize = 8;
 /// At most about this many blocks are looked at.
-const BLOCKS: usize = 6000;
-/// Blocks outside this range of display luma say nothing about noise: it is clipped there.
+const BLOCKS: usize = 20_000;
+/// Ranges of display brightness that are told apart: grain depends on light.
+const RANGES: usize = 8;
+/// In every range the deviation that this share of the blocks stays below is taken: the others
+/// may show structure.
+const FLAT_SHARE: f64 = 0.15;
+/// From that deviation to the whole picture's, measured on demosaiced noise and JPEGs.
+const TO_WHOLE: f32 = 1.19;
+/// No range is noisier than this many times the whole: what is, is structure.
+const MOST: f32 = 2.0;
+/// Blocks outside this range of display values say nothing about noise: it is clipped there.
 const USABLE: std::ops::RangeInclusive<f32> = 0.012..=0.97;
+/// The share of the blocks, flattest first, whose finest detail is measured.
+const FINE_SHARE: f64 = 0.2;
 /// Median absolute deviation to standard deviation, for a normal distribution.
 const MAD: f32 = 1.4826;
 
 /// Grain of a picture.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Noise {
-    /// Standard deviation per channel (R, G, B) in display light.
+    /// Standard deviation per channel (R, G, B) in display light, over the whole picture.
     pub sigma: [f32; 3],
-    /// Mean deviation divided by the mean display value of the places it was read at: what a
-    /// brighter picture would show.
+    /// The same for each of eight ranges of display brightness, dark to bright, mean of the
+    /// channels; none where the picture has no such brightness.
+    pub by_brightness: Vec<Option<f32>>,
+    /// Mean deviation divided by the brightness it was read at: what a brighter picture would show.
     pub relative: f32,
-    /// Number of flat blocks the figures come from; with few, they mean little.
+    /// The part of the deviation that changes from pixel to pixel, mean of the channels.
+    pub fine_sigma: f32,
+    /// What the grain looks like.
+    pub kind: NoiseKind,
+    /// Number of blocks the figures come from; with few, they mean little.
     pub blocks: usize,
+}
+
+/// What grain looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoiseKind {
+    /// Hardly any: less than rounding to 8 bits makes visible.
+    None,
+    /// From pixel to pixel, as a sensor makes it.
+    Fine,
+    /// In blotches, as demosaicing, noise reduction and JPEG leave it.
+    Blotchy,
+}
+
+impl NoiseKind {
+    /// Its name in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Fine => "fine",
+            Self::Blotchy => "blotchy",
+        }
+    }
+}
+
+/// Below this deviation there is no grain worth a name.
+const VISIBLE: f32 = 1.0 / 255.0;
+/// With less than this share of it changing from pixel to pixel, grain is blotchy.
+const FINE: f32 = 0.6;
+
+/// One block of one channel.
+struct Block {
+    mean: f32,
+    deviation: f32,
 }
 
 impl Noise {
     /// Measures a picture whose luma is known.
     pub(super) fn measure(image: &Image<Srgb>, luma: &Plane) -> Self {
-        let flat = flat_blocks(luma);
         let mut sigma = [0.0; 3];
-        let mut level = 0.0;
+        let mut ranges = vec![Vec::new(); RANGES];
+        let (mut relative, mut blocks) = (0.0, 0);
         for (channel, sigma) in sigma.iter_mut().enumerate() {
-            let mut details = Vec::with_capacity(flat.len() * (BLOCK - 2) * (BLOCK - 2));
-            let mut values = Vec::with_capacity(flat.len());
-            for &(x, y) in &flat {
-                let plane = image.channel(channel);
-                values.push(details_of(plane, image.width(), x, y, &mut details));
+            let found = deviations(image.channel(channel), luma);
+            blocks = found.len();
+            let levels = by_brightness(&found);
+            let (mut square, mut weight) = (0.0, 0.0_f32);
+            for (range, level) in levels.iter().enumerate() {
+                let Some((level, count)) = *level else { continue };
+                ranges[range].push(level);
+                square += count * level * level;
+                relative += count * level / (found.len() as f32 * middle(range)) / 3.0;
+                weight += count;
             }
-            *sigma = MAD * percentile(&mut details, 0.5);
-            level += percentile(&mut values, 0.5) / 3.0;
+            *sigma = (square / weight.max(1.0)).sqrt();
         }
-        let mean = sigma.iter().sum::<f32>() / 3.0;
-        Self { sigma, relative: if level > 0.0 { mean / level } else { 0.0 }, blocks: flat.len() }
+        let mean = |levels: &Vec<f32>| match levels.len() {
+            0 => None,
+            count => Some(levels.iter().sum::<f32>() / count as f32),
+        };
+        let fine_sigma = fine_sigma(image, luma);
+        let whole = sigma.iter().sum::<f32>() / 3.0;
+        let kind = match whole {
+            whole if whole < VISIBLE => NoiseKind::None,
+            whole if fine_sigma < FINE * whole => NoiseKind::Blotchy,
+            _ => NoiseKind::Fine,
+        };
+        let by_brightness = ranges.iter().map(mean).collect();
+        Self { sigma, by_brightness, relative, fine_sigma, kind, blocks }
+    }
+
+    /// Mean of the channels' deviations.
+    pub fn mean_sigma(&self) -> f32 {
+        self.sigma.iter().sum::<f32>() / 3.0
     }
 }
 
-/// Left top corners of the flattest blocks that are neither black nor white.
-fn flat_blocks(luma: &Plane) -> Vec<(usize, usize)> {
+/// Display brightness in the middle of a range.
+fn middle(range: usize) -> f32 {
+    (range as f32 + 0.5) / RANGES as f32
+}
+
+/// Deviation and number of blocks in every range of brightness.
+fn by_brightness(blocks: &[Block]) -> Vec<Option<(f32, f32)>> {
+    let low = |blocks: &mut dyn Iterator<Item = &Block>| {
+        let mut deviations: Vec<f32> = blocks.map(|block| block.deviation).collect();
+        let count = deviations.len() as f32;
+        (TO_WHOLE * percentile(&mut deviations, FLAT_SHARE), count)
+    };
+    let range = |block: &Block| ((block.mean * RANGES as f32) as usize).min(RANGES - 1);
+    let (whole, _) = low(&mut blocks.iter());
+    (0..RANGES)
+        .map(|i| {
+            let (level, count) = low(&mut blocks.iter().filter(|block| range(block) == i));
+            (count > 0.0).then_some((level.min(MOST * whole), count))
+        })
+        .collect()
+}
+
+/// Deviations of the usable blocks of one channel, slopes taken out.
+fn deviations(plane: &[f32], luma: &Plane) -> Vec<Block> {
+    let width = luma.size.width;
+    places(luma)
+        .map(|(x, y)| block(plane, width, x, y))
+        .filter(|block| USABLE.contains(&block.mean))
+        .collect()
+}
+
+/// Left top corners of blocks all over the picture.
+fn places(luma: &Plane) -> impl Iterator<Item = (usize, usize)> {
     let (columns, rows) = (luma.size.width / BLOCK, luma.size.height / BLOCK);
+    // An odd step does not fall in with the usual even widths.
     let step = (columns * rows / BLOCKS) | 1;
-    let mut blocks: Vec<(f32, (usize, usize))> = (0..columns * rows)
-        .step_by(step)
-        .map(|i| (i % columns * BLOCK, i / columns * BLOCK))
+    (0..columns * rows).step_by(step).map(move |i| (i % columns * BLOCK, i / columns * BLOCK))
+}
+
+/// Mean of a block, and its deviation from the plane that fits it best.
+fn block(plane: &[f32], width: usize, x: usize, y: usize) -> Block {
+    const HALF: f32 = (BLOCK as f32 - 1.0) / 2.0;
+    const COUNT: f32 = (BLOCK * BLOCK) as f32;
+    const SLOPE: f32 = COUNT * (BLOCK * BLOCK - 1) as f32 / 12.0;
+    let first = plane[y * width + x];
+    let (mut sum, mut across, mut down, mut squares) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
+    for v in 0..BLOCK {
+        for u in 0..BLOCK {
+            // Against the first value, so that small deviations keep their digits.
+            let value = plane[(y + v) * width + x + u] - first;
+            sum += value;
+            across += value * (u as f32 - HALF);
+            down += value * (v as f32 - HALF);
+            squares += value * value;
+        }
+    }
+    let rest = squares - sum * sum / COUNT - (across * across + down * down) / SLOPE;
+    Block { mean: first + sum / COUNT, deviation: (rest.max(0.0) / (COUNT - 3.0)).sqrt() }
+}
+
+/// Deviation of white noise with as much detail from pixel to pixel (Immerkær 1996) as the
+/// flattest blocks have.
+fn fine_sigma(image: &Image<Srgb>, luma: &Plane) -> f32 {
+    let mut flat: Vec<(f32, (usize, usize))> = places(luma)
         .filter_map(|(x, y)| Some((busyness(luma, x, y)?, (x, y))))
         .collect();
-    blocks.sort_by(|a, b| a.0.total_cmp(&b.0));
-    blocks.truncate((blocks.len() as f64 * FLAT_SHARE).ceil() as usize);
-    blocks.into_iter().map(|block| block.1).collect()
+    flat.sort_by(|a, b| a.0.total_cmp(&b.0));
+    flat.truncate((flat.len() as f64 * FINE_SHARE).ceil() as usize);
+    let mut sum = 0.0;
+    for channel in 0..3 {
+        let mut details = Vec::with_capacity(flat.len() * (BLOCK - 2) * (BLOCK - 2));
+        for &(_, (x, y)) in &flat {
+            details_of(image.channel(channel), image.width(), x, y, &mut details);
+        }
+        sum += MAD * percentile(&mut details, 0.5) / 3.0;
+    }
+    sum
 }
 
 /// Spread of the block's four-by-four-pixel means: structure counts, grain hardly does.
@@ -78,18 +212,14 @@ fn busyness(luma: &Plane, x: usize, y: usize) -> Option<f32> {
     USABLE.contains(&mean).then(|| spread.sqrt() / mean)
 }
 
-/// Appends the block's absolute details, scaled to the deviation of white noise (Immerkær 1996);
-/// gives the block's mean.
-fn details_of(plane: &[f32], width: usize, x: usize, y: usize, details: &mut Vec<f32>) -> f32 {
-    let mut sum = 0.0;
+/// Appends the block's absolute details, scaled to the deviation of white noise.
+fn details_of(plane: &[f32], width: usize, x: usize, y: usize, details: &mut Vec<f32>) {
     for v in y + 1..y + BLOCK - 1 {
         for u in x + 1..x + BLOCK - 1 {
             let at = |du: usize, dv: usize| plane[(v + dv - 1) * width + u + du - 1];
             let corners = at(0, 0) + at(2, 0) + at(0, 2) + at(2, 2);
             let sides = at(1, 0) + at(0, 1) + at(2, 1) + at(1, 2);
             details.push((corners - 2.0 * sides + 4.0 * at(1, 1)).abs() / 6.0);
-            sum += at(1, 1);
         }
     }
-    sum / ((BLOCK - 2) * (BLOCK - 2)) as f32
 }

@@ -2,7 +2,7 @@
 
 use relume_media::Plane;
 
-use super::{Noise, percentile};
+use super::{Noise, VIEWED_SIDE, percentile};
 
 /// At most about this many rows and columns are walked.
 const LINES: usize = 600;
@@ -14,8 +14,6 @@ const CONTRAST_TO_NOISE: f32 = 8.0;
 const SHARPEST: f64 = 0.25;
 /// Fewer edges than this say nothing.
 const ENOUGH: usize = 40;
-/// Pictures longer than this are judged as if shrunk to it: blur below that shows only enlarged.
-const VIEWED_SIDE: usize = 1600;
 /// Fine detail is what changes over this many pixels, against what changes over four times that.
 const COARSE: usize = 4;
 /// Least mean square of the coarse changes, in display light, that says anything.
@@ -39,7 +37,7 @@ pub struct Sharpness {
 impl Sharpness {
     /// Measures a picture by its luma.
     pub(super) fn measure(luma: &Plane, noise: &Noise) -> Self {
-        let sigma = noise.sigma.iter().sum::<f32>() / 3.0;
+        let sigma = noise.fine_sigma;
         let contrast = CONTRAST.max(CONTRAST_TO_NOISE * sigma);
         let (width, height) = (luma.size.width, luma.size.height);
         let mut across = Vec::new();

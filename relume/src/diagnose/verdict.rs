@@ -1,6 +1,6 @@
 //! From figures to a decision, with its reasons in words.
 
-use super::{Exposure, Noise, Sharpness};
+use super::{Blur, Exposure, Noise, Sharpness};
 
 /// What a picture needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -34,62 +34,82 @@ impl Verdict {
 /// Noise in display light that shows as it is.
 const NOISE: f32 = 0.03;
 /// Noise against its own level that shows once the picture is brightened.
-const DARK_NOISE: f32 = 0.035;
-/// Less fine detail than this looks shaken or out of focus; 19 of 20 sharp photos have more.
-const FINE_DETAIL: f32 = 0.14;
+const DARK_NOISE: f32 = 0.06;
+/// Less fine detail than this is blur beyond doubt, also where the spectrum says nothing.
+const FINE_DETAIL: f32 = 0.08;
 /// Over-exposed: so many pixels plain white in a picture whose key is at least this high.
 const WHITE: [(f32, f32); 2] = [(0.15, 0.0), (0.04, 1.2)];
 
-/// Decides, and says why. Darkness comes before lost highlights: night pictures have white lamps.
+/// What the figures say, before anything is decided.
+struct Signs {
+    dark: bool,
+    noisy: bool,
+    blurred: bool,
+    white: bool,
+}
+
+/// When a verdict is reached, and how strongly what follows from it is done.
+struct Rule {
+    verdict: Verdict,
+    applies: fn(&Signs) -> bool,
+    strength: f32,
+}
+
+/// The table that decides: the first rule that applies.
+const RULES: &[Rule] = &[
+    // Before everything else: networks that brighten would burn what is left.
+    Rule { verdict: Verdict::Highlights, applies: |signs| signs.white, strength: 1.0 },
+    Rule {
+        verdict: Verdict::Restore,
+        applies: |signs| signs.noisy || signs.blurred,
+        strength: 1.0,
+    },
+    Rule { verdict: Verdict::Relight, applies: |signs| signs.dark, strength: 1.0 },
+    Rule { verdict: Verdict::Fine, applies: |_| true, strength: 0.0 },
+];
+
+/// Decides by [`RULES`]: verdict, strength, and why.
 pub(super) fn decide(
     exposure: &Exposure,
     noise: &Noise,
     sharpness: &Sharpness,
-) -> (Verdict, Vec<String>) {
-    let mut reasons = Vec::new();
+    blur: &Blur,
+) -> (Verdict, f32, Vec<String>) {
+    let sigma = noise.mean_sigma();
     let dark = exposure.is_dark();
-    if dark {
+    let too_much = |(share, key)| exposure.clipped_high >= share && exposure.key_ev > key;
+    let lost = sharpness.fine_detail.is_some_and(|detail| detail < FINE_DETAIL);
+    let signs = Signs {
+        dark,
+        noisy: sigma > NOISE || (dark && noise.relative > DARK_NOISE),
+        blurred: blur.is_blurred() || lost,
+        white: WHITE.into_iter().any(too_much),
+    };
+    let mut reasons = Vec::new();
+    if signs.dark {
         reasons.push(format!(
             "dark: half of it lies more than {:.1} stops below middle grey",
             -exposure.median_ev
         ));
     }
-    let damaged = damage(dark, noise, sharpness, &mut reasons);
-    let too_much = |(share, key)| exposure.clipped_high >= share && exposure.key_ev > key;
-    let white = WHITE.into_iter().any(too_much);
-    if white {
-        reasons.push(format!(
-            "over-exposed: {:.0} % of it is plain white",
-            100.0 * exposure.clipped_high
-        ));
-    }
-    let verdict = match (white, damaged, dark) {
-        (true, _, _) => Verdict::Highlights,
-        (_, true, _) => Verdict::Restore,
-        (_, _, true) => Verdict::Relight,
-        _ => Verdict::Fine,
-    };
-    if verdict == Verdict::Fine {
-        reasons.push("well exposed, little noise, no sign of shake".to_owned());
-    }
-    (verdict, reasons)
-}
-
-/// Whether noise or blur call for more than light.
-fn damage(dark: bool, noise: &Noise, sharpness: &Sharpness, reasons: &mut Vec<String>) -> bool {
-    let sigma = noise.sigma.iter().sum::<f32>() / 3.0;
-    let noisy = sigma > NOISE || (dark && noise.relative > DARK_NOISE);
-    if noisy {
+    if signs.noisy {
         reasons.push(format!(
             "noisy: {:.1} levels of 255, {:.0} % of the light around it",
             255.0 * sigma,
             100.0 * noise.relative
         ));
     }
-    let blurred = sharpness.fine_detail.is_some_and(|detail| detail < FINE_DETAIL);
-    if blurred {
-        reasons
-            .push("blurred: the finest detail is missing, as after shake or bad focus".to_owned());
+    if signs.blurred {
+        let words = if blur.is_blurred() { blur.in_words() } else { "finest detail gone".into() };
+        reasons.push(format!("blurred: {words}"));
     }
-    noisy || blurred
+    if signs.white {
+        let share = 100.0 * exposure.clipped_high;
+        reasons.push(format!("over-exposed: {share:.0} % of it is plain white"));
+    }
+    if reasons.is_empty() {
+        reasons.push("well exposed, little noise, no sign of shake".to_owned());
+    }
+    let rule = RULES.iter().find(|rule| (rule.applies)(&signs));
+    rule.map_or((Verdict::Fine, 0.0, Vec::new()), |rule| (rule.verdict, rule.strength, reasons))
 }

@@ -1,5 +1,7 @@
 //! `relume inspect`: what is wrong with a picture, in figures, small bars and words.
 
+mod report;
+
 use std::path::PathBuf;
 
 use relume::diagnose::{Diagnosis, diagnose};
@@ -16,6 +18,7 @@ use crate::inputs::{Input, collect};
 #[command(after_help = "\
 Examples:
   relume inspect night.jpg
+  relume inspect night.jpg --report night.html    histogram, zones, noise, line of the shake
   relume inspect album/ --json | jq -r 'select(.verdict == \"restore\").input'
 
 Verdicts: fine (leave it), relight (more light only), restore (light, noise and blur),
@@ -27,6 +30,12 @@ pub(crate) struct Args {
     /// One JSON object per picture, and a closing summary
     #[arg(long)]
     json: bool,
+    /// Also write a page (.html), or the panels of one picture (.png)
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Replace a report that exists
+    #[arg(long, requires = "report")]
+    overwrite: bool,
 }
 
 #[derive(Serialize)]
@@ -43,21 +52,38 @@ struct Record<'a> {
 /// Inspects all inputs.
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let console = Console { json: args.json, quiet };
+    if let Some(path) = args.report.as_deref().filter(|path| !report::is_known(path)) {
+        let message = format!("{}: a report is a .html or .png file", path.display());
+        return Err(Failure::usage(message));
+    }
     let inputs = collect(&args.inputs, None)?;
     let mut batch = Batch::new("inspect", console);
     for (folder, failure) in inputs.failures {
         batch.failed(&folder.display().to_string(), failure)?;
     }
+    let mut entries = Vec::new();
     for input in &inputs.found {
-        match inspect(input, console) {
-            Ok(()) => batch.done(),
+        match inspect(input, console, args.report.is_some()) {
+            Ok(entry) => {
+                entries.extend(entry);
+                batch.done();
+            }
             Err(failure) => batch.failed(&input.name(), failure)?,
         }
+    }
+    if let Some(path) = &args.report {
+        report::write(path, &entries, args.overwrite)?;
+        console.note(&format!("{}: report of {} pictures", path.display(), entries.len()));
     }
     batch.finish()
 }
 
-fn inspect(input: &Input, console: Console) -> Result<(), Failure> {
+/// Inspects one picture; what a report says of it, if there is to be one.
+fn inspect(
+    input: &Input,
+    console: Console,
+    reported: bool,
+) -> Result<Option<report::Entry>, Failure> {
     let photo = input.load()?;
     let diagnosis = diagnose(&photo.image);
     let record = Record {
@@ -69,15 +95,16 @@ fn inspect(input: &Input, console: Console) -> Result<(), Failure> {
         diagnosis: &diagnosis,
     };
     console.record("inspect", &record)?;
-    for line in lines(&input.name(), &photo, &diagnosis) {
-        console.text(&line)?;
+    let lines = lines(&input.name(), &photo, &diagnosis);
+    for line in &lines {
+        console.text(line)?;
     }
-    Ok(())
+    Ok(reported.then(|| report::Entry::of(&input.name(), &photo, &diagnosis, &lines)))
 }
 
 /// The text for people.
 fn lines(name: &str, photo: &Photo, diagnosis: &Diagnosis) -> Vec<String> {
-    let Diagnosis { size, exposure, noise, sharpness, verdict, reasons, .. } = diagnosis;
+    let Diagnosis { size, exposure, noise, sharpness, blur, light, .. } = diagnosis;
     let mut about =
         vec![format!("{size}"), photo.format.name().to_owned(), photo.depth.to_string()];
     about.extend(photo.sidecar.blocks().into_iter().map(str::to_owned));
@@ -115,8 +142,15 @@ fn lines(name: &str, photo: &Photo, diagnosis: &Diagnosis) -> Vec<String> {
         width(sharpness.edge_width_x),
         width(sharpness.edge_width_y)
     ));
-    lines.push(format!("  verdict  {}", verdict.name()));
-    lines.extend(reasons.iter().map(|reason| format!("           {reason}")));
+    lines.push(format!("  blur     {}  {}", bar(1.0 - blur.sharp), blur.in_words()));
+    let words = if light.uneven > 0.5 { "uneven" } else { "uniform" };
+    lines.push(format!(
+        "  zones    {}  {words}: {:.1} EV between bright and dark ones",
+        bar(light.contrast_ev / 6.0),
+        light.contrast_ev
+    ));
+    lines.push(format!("  verdict  {}", diagnosis.verdict.name()));
+    lines.extend(diagnosis.reasons.iter().map(|reason| format!("           {reason}")));
     lines
 }
 
