@@ -82,7 +82,8 @@ impl Dice {
     }
 
     pub(crate) fn unit(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 40) as f32) / (1_u32 << 24) as f32
     }
 
@@ -288,7 +289,8 @@ pub(crate) fn make(
 /// Mean log luminance of a scene after a cut, in EV from middle grey.
 fn key(scene: &Image<relume_media::Linear>, ev: f32) -> f32 {
     let luminance = scene.luminance();
-    let stop = |v: &f32| f64::from((v.clamp(0.0, 1.0) * (-ev).exp2()).max(0.18 / 4096.0) / 0.18).log2();
+    let stop =
+        |v: &f32| f64::from((v.clamp(0.0, 1.0) * (-ev).exp2()).max(0.18 / 4096.0) / 0.18).log2();
     (luminance.values.iter().map(stop).sum::<f64>() / luminance.values.len() as f64) as f32
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p relume --example diagnosis -- measure   tables of docs/diagnosis.md
+//! cargo run --release -p relume --example diagnosis -- check     the same on photos that no limit was set on
 //! cargo run --release -p relume --example diagnosis -- route     the default workflow against others
 //! cargo run --release -p relume --example diagnosis -- fit       fits the network that reads blur
 //! ```
@@ -26,25 +27,36 @@ fn main() -> Outcome<()> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     match std::env::args().nth(1).as_deref() {
         Some("fit") => fit::run(&data),
-        Some("measure") => measure::run(&data),
+        Some("measure") => measure::run(&measuring(&data)?, measure::SEED, &data),
+        Some("check") => measure::run(&fresh(&data)?, measure::FRESH_SEED, &data),
         Some("route") => route::run(&data),
-        _ => Err("give fit, measure or route".into()),
+        _ => Err("give measure, check, route or fit".into()),
     }
 }
 
 /// Photos to fit on: clean ones that may be used freely and are not kept for measuring.
 fn fitting(data: &Path) -> Outcome<Vec<PathBuf>> {
+    clean_not_kept(data, "free")
+}
+
+/// Photos to check on: of those that may not be used freely, and so were not fitted on, one in four.
+fn fresh(data: &Path) -> Outcome<Vec<PathBuf>> {
+    Ok(clean_not_kept(data, "research")?.into_iter().step_by(4).collect())
+}
+
+/// Clean photos of a tier, without those kept for measuring.
+fn clean_not_kept(data: &Path, tier: &str) -> Outcome<Vec<PathBuf>> {
     let manifest = std::fs::read_to_string(data.join("MANIFEST.tsv"))?;
-    let free = |path: &Path| {
+    let fits = |path: &Path| {
         let name = path.strip_prefix(data).unwrap_or(path).to_string_lossy().into_owned();
         manifest.lines().any(|line| {
             let mut fields = line.split('\t');
-            fields.next() == Some(name.as_str()) && fields.nth(6) == Some("free")
+            fields.next() == Some(name.as_str()) && fields.nth(6) == Some(tier)
         })
     };
     let clean = cases::photos(&data.join("train/clean"))?.into_iter().enumerate();
     let (every, first) = KEPT;
-    Ok(clean.filter(|(i, path)| i % every != first && free(path)).map(|(_, path)| path).collect())
+    Ok(clean.filter(|(i, path)| i % every != first && fits(path)).map(|(_, path)| path).collect())
 }
 
 /// Photos to measure on that no network of ours has seen.

@@ -1,16 +1,18 @@
 //! What the diagnosis says of pictures with known damage.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use relume::diagnose::{Diagnosis, Verdict, diagnose};
+use relume::diagnose::{BlurKind, Diagnosis, diagnose};
 
 use crate::cases::{self, Case, Kernel, Kind, SIDE};
-use crate::{Outcome, measuring, median};
+use crate::{Outcome, median};
 
 /// Seed of the first picture; no picture was fitted on.
 pub(crate) const SEED: u64 = 50_000_000;
+/// The same for the photos that no limit was set on.
+pub(crate) const FRESH_SEED: u64 = 70_000_000;
 /// Noise weaker than this many levels of 255 is not compared.
 const LEAST_NOISE: f32 = 2.0 / 255.0;
 /// Shake shorter than this many pixels is not compared.
@@ -19,23 +21,26 @@ const LEAST_SHAKE: f32 = 8.0;
 /// A picture and what was said of it.
 struct Seen {
     name: String,
+    /// Whether the photo is dark before anything is done to it.
+    dark_itself: bool,
     case: Case,
     diagnosis: Diagnosis,
 }
 
-pub(crate) fn run(data: &Path) -> Outcome<()> {
-    let photos = measuring(data)?;
+pub(crate) fn run(photos: &[PathBuf], first_seed: u64, data: &Path) -> Outcome<()> {
     let kernels = kernels(data)?;
     let seen: Vec<Vec<Seen>> = photos
         .par_iter()
         .enumerate()
         .map(|(number, path)| {
             let photo = cases::load(path, SIDE)?;
+            let dark_itself = diagnose(&photo).exposure.is_dark();
             let see = |(k, kind)| {
-                let seed = SEED + 100 * number as u64 + k as u64;
+                let seed = first_seed + 100 * number as u64 + k as u64;
                 let case = cases::make(kind, &photo, seed, &kernels, true)?;
                 let diagnosis = diagnose(&case.image);
-                Ok(Seen { name: path.display().to_string(), case, diagnosis })
+                let name = path.display().to_string();
+                Ok(Seen { name, dark_itself, case, diagnosis })
             };
             Kind::ALL.into_iter().enumerate().map(see).collect()
         })
@@ -72,6 +77,7 @@ fn errors(seen: &[Seen]) {
             let off = (s.diagnosis.noise.mean_sigma() / truth - 1.0).abs();
             (truth >= LEAST_NOISE).then_some(100.0 * off)
         });
+        // Whatever the picture is called.
         let shaken = || of(seen, kind).filter(|s| s.case.shake_px >= LEAST_SHAKE);
         let length = shaken().filter_map(|s| {
             let said = s.diagnosis.blur.shake.as_ref()?.length_px;
@@ -81,9 +87,9 @@ fn errors(seen: &[Seen]) {
             let said = s.diagnosis.blur.shake.as_ref()?.angle_deg;
             Some(((said - s.case.angle_deg + 90.0).rem_euclid(180.0) - 90.0).abs())
         });
-        let disc = of(seen, kind).filter(|s| s.case.disc_px > 0.0).filter_map(|s| {
-            Some(100.0 * (s.diagnosis.blur.defocus_px? / s.case.disc_px - 1.0).abs())
-        });
+        let disc = of(seen, kind)
+            .filter(|s| s.case.disc_px > 0.0)
+            .filter_map(|s| Some(100.0 * (s.diagnosis.blur.disc_px? / s.case.disc_px - 1.0).abs()));
         let cell = |values: Vec<f32>| match values.len() {
             0 => "–".to_owned(),
             count => format!("{:.2} ({count})", median(values)),
@@ -105,9 +111,9 @@ fn errors(seen: &[Seen]) {
 fn confusion(seen: &[Seen]) {
     println!("| kind | fine | relight | restore | highlights | called fine, % |");
     println!("| --- | --- | --- | --- | --- | --- |");
-    let row = |name: &str, kinds: &dyn Fn(Kind) -> bool| {
+    let row = |name: &str, choose: &dyn Fn(&Seen) -> bool| {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        let chosen: Vec<_> = seen.iter().filter(|seen| kinds(seen.case.kind)).collect();
+        let chosen: Vec<_> = seen.iter().filter(|seen| choose(seen)).collect();
         for seen in &chosen {
             *counts.entry(seen.diagnosis.verdict.name()).or_default() += 1;
         }
@@ -121,10 +127,13 @@ fn confusion(seen: &[Seen]) {
             100.0 * count("fine") as f32 / chosen.len().max(1) as f32
         );
     };
-    for kind in Kind::ALL {
-        row(kind.name(), &|other| other == kind);
+    let fine = |seen: &Seen| seen.case.kind == Kind::Fine;
+    row("fine, of well exposed photos", &|seen| fine(seen) && !seen.dark_itself);
+    row("fine, of photos dark themselves", &|seen| fine(seen) && seen.dark_itself);
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Fine) {
+        row(kind.name(), &|seen| seen.case.kind == kind);
     }
-    row("all damaged", &|kind| kind != Kind::Fine);
+    row("all damaged", &|seen| !fine(seen));
     println!();
 }
 
@@ -137,33 +146,21 @@ fn blur_kinds(seen: &[Seen]) {
             of(seen, Some(kind)).filter(|seen| what(&seen.diagnosis)).count()
         };
         let sharp = count(&|d| !d.blur.is_blurred());
-        let shaken = count(&|d| d.blur.shake.is_some());
-        let defocused = count(&|d| d.blur.defocus_px.is_some());
+        let shaken = count(&|d| d.blur.kind == BlurKind::Shaken);
+        let defocused = count(&|d| d.blur.kind == BlurKind::Defocused);
         println!("| {} | {sharp} | {shaken} | {defocused} |", kind.name());
     }
     println!();
 }
 
-/// Every picture that was judged wrongly, for whoever tunes the rules.
+/// Everything, one JSON object a line, for whoever tunes the rules.
 fn list(seen: &[Seen]) {
     for s in seen {
-        let fine = s.diagnosis.verdict == Verdict::Fine;
-        if fine != (s.case.kind == Kind::Fine) {
-            let (kind, why) = (s.case.kind.name(), s.diagnosis.reasons.join("; "));
-            let (sharp, noise) = (s.diagnosis.blur.sharp, &s.diagnosis.noise);
-            println!(
-                "{kind} ev {:.1} shake {:.0} noise {:.1}: {} sharp {sharp:.2} sigma {:.1} relative \
-                 {:.3} key {:.1} median {:.1}: {why}: {}",
-                s.case.ev,
-                s.case.shake_px,
-                85.0 * s.case.sigma.iter().sum::<f32>(),
-                s.diagnosis.verdict.name(),
-                255.0 * noise.mean_sigma(),
-                noise.relative,
-                s.diagnosis.exposure.key_ev,
-                s.diagnosis.exposure.median_ev,
-                s.name
-            );
-        }
+        let (kind, ev, shake_px, disc_px) =
+            (s.case.kind, s.case.ev, s.case.shake_px, s.case.disc_px);
+        let (sigma, angle, said) = (s.case.sigma, s.case.angle_deg, &s.diagnosis);
+        let line = serde_json::json!({"name": s.name, "kind": kind, "ev": ev, "shake": shake_px,
+            "angle": angle, "disc": disc_px, "sigma": sigma, "said": said});
+        eprintln!("{line}");
     }
 }

@@ -8,10 +8,12 @@ use relume::workflow::{DEFAULT, own_models};
 use relume::{Restorer, Verdict, Workflow, diagnose};
 use relume_media::{Image, Photo, Progress, Srgb};
 
-use crate::cases::{self, Kind, SIDE};
+use crate::cases::{self, Kind};
 use crate::measure::{SEED, kernels};
 use crate::{Outcome, unseen};
 
+/// Side of the pictures.
+const SIDE: usize = 320;
 /// PSNR of a picture that is the truth, for means.
 const SAME: f64 = 60.0;
 
@@ -31,7 +33,8 @@ pub(crate) fn run(data: &Path) -> Outcome<()> {
             let always = lantern.image(&input, &Progress::silent())?.0;
             let routed = workflow.photo(&Photo::from_image(input.clone()))?.image;
             let near = |image: &Image<Srgb>| Ok(psnr(image, &case.truth)?.min(SAME));
-            let scores: Outcome<Vec<f64>> = [&input, &always, &routed].into_iter().map(near).collect();
+            let scores: Outcome<Vec<f64>> =
+                [&input, &always, &routed].into_iter().map(near).collect();
             let scores = scores?;
             if std::env::var_os("RELUME_LIST").is_some() {
                 eprintln!("{} {} {scores:.2?} {}", kind.name(), verdict.name(), path.display());

@@ -48,10 +48,15 @@ pub(super) fn luminance_ev(rgb: [f32; 3]) -> f32 {
     (luminance / MIDDLE_GREY).log2()
 }
 
+/// So is one whose key is below the first and in which nothing is brighter than the second.
+const DIM_EV: [f32; 2] = [-1.2, -0.3];
+
 impl Exposure {
     /// Whether light lacks beyond doubt.
     pub fn is_dark(&self) -> bool {
-        self.key_ev < DARK_KEY_EV && self.median_ev < DARK_MEDIAN_EV
+        let [.., brightest] = self.percentiles_ev;
+        let dim = self.key_ev < DIM_EV[0] && brightest < DIM_EV[1];
+        dim || (self.key_ev < DARK_KEY_EV && self.median_ev < DARK_MEDIAN_EV)
     }
 
     /// Measures a picture.

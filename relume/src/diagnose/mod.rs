@@ -14,7 +14,7 @@ mod sharpness;
 mod spectrum;
 mod verdict;
 
-pub use blur::{Blur, Cues, Shake};
+pub use blur::{Blur, BlurKind, Cues, Shake};
 pub use exposure::Exposure;
 pub use light::{Light, ZONES};
 pub use noise::{Noise, NoiseKind};

@@ -13,10 +13,13 @@ const RANGES: usize = 8;
 /// In every range the deviation that this share of the blocks stays below is taken: the others
 /// may show structure.
 const FLAT_SHARE: f64 = 0.15;
+/// Where there is nothing but grain, blocks deviate much alike; texture spreads. These shares of the
+/// blocks, in every range, tell the two apart.
+const SPREAD: [f64; 2] = [0.03, 0.3];
 /// From that deviation to the whole picture's, measured on demosaiced noise and JPEGs.
 const TO_WHOLE: f32 = 1.19;
 /// No range is noisier than this many times the whole: what is, is structure.
-const MOST: f32 = 2.0;
+const MOST: f32 = 1.5;
 /// Blocks outside this range of display values say nothing about noise: it is clipped there.
 const USABLE: std::ops::RangeInclusive<f32> = 0.012..=0.97;
 /// The share of the blocks, flattest first, whose finest detail is measured.
@@ -34,6 +37,8 @@ pub struct Noise {
     pub by_brightness: Vec<Option<f32>>,
     /// Mean deviation divided by the brightness it was read at: what a brighter picture would show.
     pub relative: f32,
+    /// What of the mean deviation is grain beyond doubt: less where fine texture may be taken for it.
+    pub sure_sigma: f32,
     /// The part of the deviation that changes from pixel to pixel, mean of the channels.
     pub fine_sigma: f32,
     /// What the grain looks like.
@@ -81,20 +86,20 @@ impl Noise {
     pub(super) fn measure(image: &Image<Srgb>, luma: &Plane) -> Self {
         let mut sigma = [0.0; 3];
         let mut ranges = vec![Vec::new(); RANGES];
-        let (mut relative, mut blocks) = (0.0, 0);
+        let (mut relative, mut sure_sigma, mut blocks) = (0.0, 0.0, 0);
         for (channel, sigma) in sigma.iter_mut().enumerate() {
             let found = deviations(image.channel(channel), luma);
             blocks = found.len();
-            let levels = by_brightness(&found);
-            let (mut square, mut weight) = (0.0, 0.0_f32);
+            let levels = by_brightness(&found, FLAT_SHARE);
             for (range, level) in levels.iter().enumerate() {
                 let Some((level, count)) = *level else { continue };
+                let level = TO_WHOLE * level;
                 ranges[range].push(level);
-                square += count * level * level;
                 relative += count * level / (found.len() as f32 * middle(range)) / 3.0;
-                weight += count;
             }
-            *sigma = (square / weight.max(1.0)).sqrt();
+            *sigma = TO_WHOLE * root_mean_square(&levels);
+            let [low, high] = SPREAD.map(|share| root_mean_square(&by_brightness(&found, share)));
+            sure_sigma += if high > 0.0 { low * low / high / 3.0 } else { 0.0 };
         }
         let mean = |levels: &Vec<f32>| match levels.len() {
             0 => None,
@@ -108,7 +113,7 @@ impl Noise {
             _ => NoiseKind::Fine,
         };
         let by_brightness = ranges.iter().map(mean).collect();
-        Self { sigma, by_brightness, relative, fine_sigma, kind, blocks }
+        Self { sigma, by_brightness, relative, sure_sigma, fine_sigma, kind, blocks }
     }
 
     /// Mean of the channels' deviations.
@@ -122,12 +127,12 @@ fn middle(range: usize) -> f32 {
     (range as f32 + 0.5) / RANGES as f32
 }
 
-/// Deviation and number of blocks in every range of brightness.
-fn by_brightness(blocks: &[Block]) -> Vec<Option<(f32, f32)>> {
+/// The deviation that `share` of the blocks stay below and the number of blocks, in every range.
+fn by_brightness(blocks: &[Block], share: f64) -> Vec<Option<(f32, f32)>> {
     let low = |blocks: &mut dyn Iterator<Item = &Block>| {
         let mut deviations: Vec<f32> = blocks.map(|block| block.deviation).collect();
         let count = deviations.len() as f32;
-        (TO_WHOLE * percentile(&mut deviations, FLAT_SHARE), count)
+        (percentile(&mut deviations, share), count)
     };
     let range = |block: &Block| ((block.mean * RANGES as f32) as usize).min(RANGES - 1);
     let (whole, _) = low(&mut blocks.iter());
@@ -137,6 +142,13 @@ fn by_brightness(blocks: &[Block]) -> Vec<Option<(f32, f32)>> {
             (count > 0.0).then_some((level.min(MOST * whole), count))
         })
         .collect()
+}
+
+fn root_mean_square(levels: &[Option<(f32, f32)>]) -> f32 {
+    let known = levels.iter().flatten();
+    let (sum, count) =
+        known.fold((0.0, 0.0_f32), |(s, n), (level, count)| (s + count * level * level, n + count));
+    (sum / count.max(1.0)).sqrt()
 }
 
 /// Deviations of the usable blocks of one channel, slopes taken out.
@@ -180,9 +192,8 @@ fn block(plane: &[f32], width: usize, x: usize, y: usize) -> Block {
 /// Deviation of white noise with as much detail from pixel to pixel (Immerkær 1996) as the
 /// flattest blocks have.
 fn fine_sigma(image: &Image<Srgb>, luma: &Plane) -> f32 {
-    let mut flat: Vec<(f32, (usize, usize))> = places(luma)
-        .filter_map(|(x, y)| Some((busyness(luma, x, y)?, (x, y))))
-        .collect();
+    let mut flat: Vec<(f32, (usize, usize))> =
+        places(luma).filter_map(|(x, y)| Some((busyness(luma, x, y)?, (x, y)))).collect();
     flat.sort_by(|a, b| a.0.total_cmp(&b.0));
     flat.truncate((flat.len() as f64 * FINE_SHARE).ceil() as usize);
     let mut sum = 0.0;

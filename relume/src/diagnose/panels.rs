@@ -29,7 +29,7 @@ pub struct Panel {
 /// All panels of a picture.
 pub fn panels(image: &Image<Srgb>, diagnosis: &Diagnosis) -> Vec<Panel> {
     let panel = |title: String, image| Panel { title, image };
-    let shake = match &diagnosis.blur.shake {
+    let shake = match diagnosis.blur.found_shake() {
         Some(shake) => format!(
             "shake: {:.0} pixels along {:.0}°, {:.0} % sure; grid of 8 pixels",
             shake.length_px,
@@ -42,9 +42,15 @@ pub fn panels(image: &Image<Srgb>, diagnosis: &Diagnosis) -> Vec<Panel> {
     vec![
         panel("the picture".into(), small(image)),
         panel("histogram of red, green and blue, from black to white".into(), histogram(image)),
-        panel("zones of light, in stops from middle grey (−6 black, +3 white)".into(), zones(diagnosis)),
         panel(
-            format!("noise: {:.1} levels of 255; a flat piece, eight times as large", 255.0 * sigma),
+            "zones of light, in stops from middle grey (−6 black, +3 white)".into(),
+            zones(diagnosis),
+        ),
+        panel(
+            format!(
+                "noise: {:.1} levels of 255; a flat piece, eight times as large",
+                255.0 * sigma
+            ),
             noise(image),
         ),
         panel(shake, path(diagnosis)),
@@ -137,7 +143,7 @@ fn noise(image: &Image<Srgb>) -> Image<Srgb> {
 
 /// The line along which the picture was smeared, in pixels of the picture, on a grid.
 fn path(diagnosis: &Diagnosis) -> Image<Srgb> {
-    let shake = diagnosis.blur.shake.as_ref();
+    let shake = diagnosis.blur.found_shake();
     let length = shake.map_or(0.0, |shake| shake.length_px);
     // Pixels of the panel for one of the picture.
     let scale = (SIDE as f32 / 64.0).min(0.8 * SIDE as f32 / length.max(1.0));

@@ -31,9 +31,9 @@ impl Verdict {
     }
 }
 
-/// Noise in display light that shows as it is.
-const NOISE: f32 = 0.03;
-/// Noise against its own level that shows once the picture is brightened.
+/// Grain in display light that shows as it is: what is grain beyond doubt, and its finest part.
+const NOISE: [f32; 2] = [4.3 / 255.0, 1.2 / 255.0];
+/// Grain against its own level that shows once the picture is brightened.
 const DARK_NOISE: f32 = 0.06;
 /// Less fine detail than this is blur beyond doubt, also where the spectrum says nothing.
 const FINE_DETAIL: f32 = 0.08;
@@ -79,9 +79,11 @@ pub(super) fn decide(
     let dark = exposure.is_dark();
     let too_much = |(share, key)| exposure.clipped_high >= share && exposure.key_ev > key;
     let lost = sharpness.fine_detail.is_some_and(|detail| detail < FINE_DETAIL);
+    let plain = noise.sure_sigma > NOISE[0] && noise.fine_sigma > NOISE[1];
+    let in_shadows = noise.relative * noise.sure_sigma / sigma.max(1e-6);
     let signs = Signs {
         dark,
-        noisy: sigma > NOISE || (dark && noise.relative > DARK_NOISE),
+        noisy: plain || (dark && in_shadows > DARK_NOISE),
         blurred: blur.is_blurred() || lost,
         white: WHITE.into_iter().any(too_much),
     };
@@ -111,5 +113,7 @@ pub(super) fn decide(
         reasons.push("well exposed, little noise, no sign of shake".to_owned());
     }
     let rule = RULES.iter().find(|rule| (rule.applies)(&signs));
-    rule.map_or((Verdict::Fine, 0.0, Vec::new()), |rule| (rule.verdict, rule.strength, reasons))
+    let (verdict, strength) =
+        rule.map_or((Verdict::Fine, 0.0), |rule| (rule.verdict, rule.strength));
+    (verdict, strength, reasons)
 }

@@ -62,7 +62,8 @@ fn page(entries: &[Entry]) -> Result<String, Failure> {
         for panel in &entry.panels {
             let photo = Photo::from_image(panel.image.clone());
             let (png, _) = photo.encode(PhotoFormat::Png, &SaveOptions::default())?;
-            let (title, data) = (escape(&panel.title), base64::engine::general_purpose::STANDARD.encode(&png));
+            let (title, data) =
+                (escape(&panel.title), base64::engine::general_purpose::STANDARD.encode(&png));
             let _ = writeln!(
                 page,
                 "<figure><img alt=\"{title}\" src=\"data:image/png;base64,{data}\">\

@@ -34,7 +34,7 @@ fn run(call: &Call<'_>) -> Result<Vec<Value>> {
     let brightness = Thumbnail::of(image).brightness(Exposure::NEUTRAL);
     let Diagnosis { exposure, noise, blur, light, verdict, strength, reasons, .. } =
         diagnose(image);
-    let shake = blur.shake.as_ref();
+    let shake = blur.found_shake();
     Ok(vec![
         Value::Label(verdict.name()),
         Value::Number(strength),
