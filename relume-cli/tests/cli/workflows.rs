@@ -115,3 +115,28 @@ fn lists_drawings_and_the_schema() {
     }
     assert!(text(&["workflows", "nodes", "model"]).contains("setting  strength"));
 }
+
+#[test]
+fn inspect_writes_a_page_and_a_picture() {
+    let folder = tempdir().unwrap();
+    night(folder.path());
+    let inspect = |report: &str, more: &[&str]| {
+        let arguments = [&["inspect", "night.png", "--report", report], more].concat();
+        relume(folder.path(), &arguments)
+    };
+    for report in ["night.html", "sheet.png"] {
+        let done = inspect(report, &[]);
+        assert_eq!(done.code, 0, "{}", done.words);
+    }
+    let page = fs::read_to_string(folder.path().join("night.html")).unwrap();
+    assert_eq!(page.matches("<img").count(), 5);
+    assert!(page.contains("verdict") && page.contains("zones of light"));
+    let sheet = Photo::load(&folder.path().join("sheet.png"), &Limits::default()).unwrap();
+    assert!(sheet.size().width > 5 * 256);
+    inspect("night.html", &[]).assert_one_error(4, &["night.html", "exists"]);
+    assert_eq!(inspect("night.html", &["--overwrite"]).code, 0);
+    inspect("night.pdf", &[]).assert_one_error(2, &[".html or .png"]);
+    let done = relume(folder.path(), &["inspect", "night.png", "--json"]);
+    let record = &done.records()[0];
+    assert!(record["blur"]["sharp"].is_number() && record["light"]["zones_ev"].is_array());
+}

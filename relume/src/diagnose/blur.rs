@@ -25,6 +25,8 @@ pub const SYMMETRIES: usize = 4;
 
 /// Below this likelihood of being sharp a picture is called blurred.
 const SHARP: f32 = 0.37;
+/// So is one whose likelihood is below the first, if it has less fine detail than the second.
+const DOUBTFUL: [f32; 2] = [0.6, 0.145];
 /// Squares with structure that a quarter of the picture must have to be measured by itself.
 const QUARTER: usize = 3;
 
@@ -91,7 +93,8 @@ impl Blur {
         };
         let Some(whole) = read(&mut seen.squares.iter()) else { return Self::UNKNOWN };
         let [sharp, shaken, defocused] = whole.likelihoods();
-        let kind = match sharp < SHARP {
+        let lost = sharpness.fine_detail.is_some_and(|detail| detail < DOUBTFUL[1]);
+        let kind = match sharp < SHARP || (sharp < DOUBTFUL[0] && lost) {
             false => BlurKind::Sharp,
             true if shaken >= defocused => BlurKind::Shaken,
             true => BlurKind::Defocused,

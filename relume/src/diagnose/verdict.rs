@@ -32,9 +32,9 @@ impl Verdict {
 }
 
 /// Grain in display light that shows as it is: what is grain beyond doubt, and its finest part.
-const NOISE: [f32; 2] = [4.3 / 255.0, 1.2 / 255.0];
+const NOISE: [f32; 2] = [4.1 / 255.0, 1.2 / 255.0];
 /// Grain against its own level that shows once the picture is brightened.
-const DARK_NOISE: f32 = 0.06;
+const DARK_NOISE: f32 = 0.04;
 /// Less fine detail than this is blur beyond doubt, also where the spectrum says nothing.
 const FINE_DETAIL: f32 = 0.08;
 /// Over-exposed: so many pixels plain white in a picture whose key is at least this high.
