@@ -57,6 +57,27 @@ fn shaken_photos_in_good_light_are_not_fine() {
 }
 
 #[test]
+fn the_line_of_the_shake_is_found() {
+    let Some(files) = pictures("test/kodak") else { return };
+    let shake = FixedDegradation { shake_px: 16.0, ..FixedDegradation::default() };
+    let mut off = [Vec::new(), Vec::new()];
+    for (seed, file) in files.iter().enumerate() {
+        let sharp = Photo::load(file, &Limits::default()).unwrap().image;
+        let degradation = Degradation::fixed(seed as u64, sharp.size(), &shake);
+        let done = degradation.apply(&sharp).unwrap();
+        let seen = diagnose(&done.image).blur.shake.unwrap();
+        off[0].push((seen.length_px / 16.0 - 1.0).abs());
+        let turned = seen.angle_deg - degradation.shake.angle_deg;
+        off[1].push(((turned + 90.0).rem_euclid(180.0) - 90.0).abs());
+    }
+    let [length, angle] = off.map(|mut values| {
+        values.sort_by(f32::total_cmp);
+        values[values.len() / 2]
+    });
+    assert!(length <= 0.25 && angle <= 15.0, "length off by {length}, direction by {angle}");
+}
+
+#[test]
 fn dark_photos_are_not_fine() {
     for folder in ["test/lol_v1_eval15/low", "test/lime", "test/dark_wild", "test/low_misc"] {
         let wanted = [Verdict::Relight, Verdict::Restore];

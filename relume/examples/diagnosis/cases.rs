@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use relume_media::degrade::{Degradation, DegradeOptions, FixedDegradation, Noise};
-use relume_media::{Image, Limits, Photo, Rect, Size, Srgb};
+use relume_media::degrade::{Degradation, DegradeOptions, FixedDegradation, Noise, Shake};
+use relume_media::{Image, Limits, Linear, Photo, Rect, Size, Srgb};
 
 use crate::Outcome;
 
@@ -207,24 +207,27 @@ impl Kernel {
     }
 }
 
-/// Makes one case.
-pub(crate) fn make(
+/// What is to be done to a photo before the camera sees it, and by the camera.
+struct Plan<'a> {
+    fixed: FixedDegradation,
+    good: Image<Srgb>,
+    disc_px: f32,
+    kernel: Option<&'a Kernel>,
+}
+
+fn plan<'a>(
     kind: Kind,
     photo: &Image<Srgb>,
     seed: u64,
-    kernels: &[Kernel],
-    with_noise: bool,
-) -> Outcome<Case> {
-    let mut dice = Dice::new(seed);
+    dice: &mut Dice,
+    kernels: &'a [Kernel],
+) -> Plan<'a> {
     let mut fixed = FixedDegradation::default();
     let quality = dice.between(78.0, 97.0) as u8;
     fixed.jpeg_quality = (dice.unit() < 0.8).then_some(quality);
-    let mut good = photo.clone();
-    let (mut disc_px, mut levin) = (0.0, None);
+    let (mut good, mut disc_px, mut kernel) = (photo.clone(), 0.0, None);
     match kind {
-        Kind::Fine => {
-            fixed.jpeg_quality = (dice.unit() < 0.5).then_some(quality.max(88));
-        }
+        Kind::Fine => fixed.jpeg_quality = (dice.unit() < 0.5).then_some(quality.max(88)),
         Kind::Dark => {
             fixed.ev = dice.between(2.5, 5.0);
             fixed.iso = Some(100.0);
@@ -241,29 +244,45 @@ pub(crate) fn make(
         }
         Kind::Night => {}
         Kind::Levin => {
-            let kernel = &kernels[(seed % kernels.len() as u64) as usize];
-            good = kernel.apply(photo);
-            levin = Some(kernel);
+            let chosen = &kernels[(seed % kernels.len() as u64) as usize];
+            good = chosen.apply(photo);
+            kernel = Some(chosen);
             fixed.iso = Some(dice.log_between(100.0, 400.0));
         }
     }
+    Plan { fixed, good, disc_px, kernel }
+}
+
+/// Dark, noisy and shaken, by a random camera.
+fn night(seed: u64, size: Size, dice: &mut Dice) -> Degradation {
+    let shake = dice.log_between(5.0, 26.0);
+    let options = DegradeOptions {
+        exposure_cut_ev: [1.5, 4.5],
+        shake_px: [shake, shake],
+        shake_long_side: None,
+        misjudged_share: 0.0,
+        untouched_share: 0.0,
+        ..DegradeOptions::default()
+    };
+    Degradation::sample(seed, size, &options)
+}
+
+/// Makes one case; without `with_noise` its noise is not told.
+pub(crate) fn make(
+    kind: Kind,
+    photo: &Image<Srgb>,
+    seed: u64,
+    kernels: &[Kernel],
+    with_noise: bool,
+) -> Outcome<Case> {
+    let mut dice = Dice::new(seed);
+    let Plan { fixed, good, disc_px, kernel } = plan(kind, photo, seed, &mut dice, kernels);
     let mut done = match kind {
-        Kind::Night => {
-            let shake = dice.log_between(5.0, 26.0);
-            let options = DegradeOptions {
-                exposure_cut_ev: [1.5, 4.5],
-                shake_px: [shake, shake],
-                shake_long_side: None,
-                misjudged_share: 0.0,
-                untouched_share: 0.0,
-                ..DegradeOptions::default()
-            };
-            Degradation::sample(seed, good.size(), &options)
-        }
+        Kind::Night => night(seed, good.size(), &mut dice),
         _ => Degradation::fixed(seed, good.size(), &fixed),
     };
     if kind == Kind::Fine {
-        done.shake = relume_media::degrade::Shake::still(good.size());
+        done.shake = Shake::still(good.size());
     }
     let applied = done.apply(&good)?;
     let sigma = match with_noise {
@@ -274,10 +293,8 @@ pub(crate) fn make(
         false => [0.0; 3],
     };
     let key_ev = key(&applied.scene, applied.record.ev);
-    let (shake_px, angle_deg) = match levin {
-        Some(kernel) => (kernel.length_px, kernel.angle_deg),
-        None => (done.shake.length_px, done.shake.angle_deg),
-    };
+    let shake = (done.shake.length_px, done.shake.angle_deg);
+    let (shake_px, angle_deg) = kernel.map_or(shake, |kernel| (kernel.length_px, kernel.angle_deg));
     let (ev, truth) = (applied.record.ev, photo.clone());
     let image = match (kind, fixed.jpeg_quality) {
         (Kind::Fine, None) => photo.clone(),
@@ -287,7 +304,7 @@ pub(crate) fn make(
 }
 
 /// Mean log luminance of a scene after a cut, in EV from middle grey.
-fn key(scene: &Image<relume_media::Linear>, ev: f32) -> f32 {
+fn key(scene: &Image<Linear>, ev: f32) -> f32 {
     let luminance = scene.luminance();
     let stop =
         |v: &f32| f64::from((v.clamp(0.0, 1.0) * (-ev).exp2()).max(0.18 / 4096.0) / 0.18).log2();

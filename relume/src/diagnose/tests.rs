@@ -117,3 +117,41 @@ fn the_written_form_names_the_verdict() {
     assert_eq!(json["verdict"], "fine");
     assert!(json["noise"]["sigma"][2].is_number() && json["exposure"]["key_ev"].is_number());
 }
+
+#[test]
+fn light_is_uneven_where_one_half_is_dark() {
+    let half = |left: f32, right: f32| {
+        let image =
+            Image::from_fn(Size::new(80, 60), |x, _| [if x < 40 { left } else { right }; 3]);
+        diagnose(&image).light
+    };
+    let (even, uneven) = (half(0.5, 0.55), half(0.02, 0.9));
+    assert!(even.uneven < 0.1 && uneven.uneven > 0.9, "{even:?} {uneven:?}");
+    assert_eq!(even.zones_ev.len(), ZONES[0] * ZONES[1]);
+    assert!(uneven.zones_ev[0] < -5.0 && uneven.zones_ev[ZONES[0] - 1] > 1.5);
+}
+
+#[test]
+fn grain_is_told_from_texture() {
+    let grainy = diagnose(&bars(0.3, 0.6, 3.0, 0.03)).noise;
+    assert_eq!(grainy.kind, NoiseKind::Fine);
+    assert!(grainy.sure_sigma > 0.6 * grainy.mean_sigma(), "{grainy:?}");
+    // Grass: as strong all in all, but here more and there less.
+    let mut grain = Grain(3);
+    let texture = Image::from_fn(Size::new(320, 240), |x, y| {
+        let strength = 0.06 * ((x / 8 * 7 + y / 8 * 5) % 11) as f32 / 11.0;
+        [(0.45 + grain.next(strength)).clamp(0.0, 1.0); 3]
+    });
+    let texture = diagnose(&texture).noise;
+    assert!(texture.sure_sigma < 0.3 * texture.mean_sigma(), "{texture:?}");
+}
+
+#[test]
+fn every_panel_has_its_size_and_the_sheet_holds_them() {
+    for size in [Size::new(320, 200), Size::new(20, 3), Size::new(1, 1)] {
+        let image = Image::from_fn(size, |x, y| [(x + y) as f32 / 600.0, 0.3, 0.7]);
+        let panels = panels(&image, &diagnose(&image));
+        assert!(panels.iter().all(|panel| panel.image.width() == 256 && !panel.title.is_empty()));
+        assert_eq!(sheet(&panels).width(), 12 + 5 * (256 + 12));
+    }
+}

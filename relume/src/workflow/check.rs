@@ -2,7 +2,6 @@
 //! refused, models loaded. Everything that is wrong is told at once, before a pixel is read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::card::{NodeCard, Param, ParamKind, Standard, Work};
@@ -11,6 +10,8 @@ use super::file::{Entry, Field, unknown};
 use super::graph::{Arms, Choice, Node, Setting, Source, Wire};
 use super::models::Models;
 use super::nodes::output::SUFFIX;
+use super::order::order;
+use super::settings::setting;
 use super::tree::{Located, Tree};
 use super::value::PortType;
 
@@ -389,67 +390,6 @@ impl Checker<'_> {
     }
 }
 
-/// A value that a file gives to a parameter.
-fn setting(
-    kind: ParamKind,
-    value: &Tree,
-    entry: &Entry,
-    models: &mut Models<'_>,
-) -> Result<Setting, String> {
-    match (kind, value) {
-        (ParamKind::Number { least, most, whole }, Tree::Number(number)) => {
-            let inside = (least..=most).contains(&(*number as f32));
-            if !inside || (whole && number.fract() != 0.0) {
-                let what = if whole { "whole number" } else { "number" };
-                return Err(format!("{number} is no good; give a {what} from {least} to {most}"));
-            }
-            Ok(Setting::Number(*number as f32))
-        }
-        (ParamKind::Flag, Tree::Flag(flag)) => Ok(Setting::Flag(*flag)),
-        (ParamKind::Choice(words), Tree::Text(text)) => {
-            let words = words();
-            match words.contains(&text.as_str()) {
-                true => Ok(Setting::Text(text.clone())),
-                false => Err(unknown("choice", text, words.into_iter())),
-            }
-        }
-        (ParamKind::Model, Tree::Text(text)) => {
-            let name = locate(text, entry, crate::models::means_a_file(text));
-            models.load(&name)?;
-            Ok(Setting::Text(name))
-        }
-        (ParamKind::File, Tree::Text(text)) => {
-            let name = locate(text, entry, true);
-            let fixed = !name.contains("{stem}");
-            if fixed && !PathBuf::from(&name).is_file() {
-                return Err(format!("{name} is not there; paths start at the workflow file"));
-            }
-            Ok(Setting::Text(name))
-        }
-        (ParamKind::Text, Tree::Text(text)) => Ok(Setting::Text(text.clone())),
-        (kind, other) => Err(format!("{} is expected, not {}", expected(kind), other.kind())),
-    }
-}
-
-/// A path as seen from the workflow file; other names as they are.
-fn locate(text: &str, entry: &Entry, is_file: bool) -> String {
-    match &entry.folder {
-        Some(folder) if is_file => folder.join(text).display().to_string(),
-        _ => text.to_owned(),
-    }
-}
-
-fn expected(kind: ParamKind) -> &'static str {
-    match kind {
-        ParamKind::Number { .. } => "a number, or a wire to one",
-        ParamKind::Flag => "true or false",
-        ParamKind::Choice(_) => "one of some words",
-        ParamKind::Model => "a model's name or file",
-        ParamKind::File => "a file's name",
-        ParamKind::Text => "a text",
-    }
-}
-
 fn wanted(card: &NodeCard, name: &str) -> PortType {
     // Parameters that are wired are numbers; the wire into an inner workflow is a picture.
     let relay = if name == "image" { PortType::Image } else { PortType::Number };
@@ -478,49 +418,4 @@ fn remedy(wanted: PortType, given: PortType, from: &Node) -> String {
         [] => format!("; {} has none, wire another node", from.id),
         some => format!("; name another port: {}", some.join(", ")),
     }
-}
-
-/// The nodes with sources before those that read them, or those of a circle.
-pub(super) fn order(nodes: &[Node]) -> Result<Vec<usize>, Vec<usize>> {
-    let mut order = Vec::with_capacity(nodes.len());
-    let mut state = vec![State::New; nodes.len()];
-    let mut path = Vec::new();
-    for start in 0..nodes.len() {
-        visit(nodes, start, &mut state, &mut path, &mut order)?;
-    }
-    Ok(order)
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    New,
-    Open,
-    Done,
-}
-
-fn visit(
-    nodes: &[Node],
-    node: usize,
-    state: &mut [State],
-    path: &mut Vec<usize>,
-    order: &mut Vec<usize>,
-) -> Result<(), Vec<usize>> {
-    match state[node] {
-        State::Done => return Ok(()),
-        State::Open => {
-            let start = path.iter().position(|&n| n == node).unwrap_or(0);
-            // As the light goes: the reader after what it reads.
-            return Err(path[start..].iter().rev().copied().collect());
-        }
-        State::New => {}
-    }
-    state[node] = State::Open;
-    path.push(node);
-    for source in nodes[node].sources() {
-        visit(nodes, source.node, state, path, order)?;
-    }
-    path.pop();
-    state[node] = State::Done;
-    order.push(node);
-    Ok(())
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Workflow;
-use super::check::order;
 use super::graph::{Node, Setting, Wire};
+use super::order::order;
 use super::value::PortType;
 
 /// Pixels: a box, the way between boxes, a line of text, the border of the drawing.

@@ -17,9 +17,11 @@ mod graph;
 mod json;
 mod models;
 pub mod nodes;
+mod order;
 mod recipe;
 mod run;
 mod schema;
+mod settings;
 mod tree;
 mod value;
 

@@ -7,6 +7,9 @@ use crate::diagnose::{Diagnosis, Verdict, diagnose};
 use crate::exposure::Thumbnail;
 use crate::workflow::{Call, NodeCard, Port, PortType, Value, Work};
 
+/// Whether light lacks.
+const EXPOSURES: &[&str] = &["dark", "good"];
+
 /// The diagnosis of `relume inspect`.
 pub(super) static CARD: NodeCard = NodeCard {
     name: "diagnose",
@@ -15,6 +18,7 @@ pub(super) static CARD: NodeCard = NodeCard {
     params: &[],
     outputs: &[
         Port::label("verdict", Verdict::NAMES, "what the picture needs"),
+        Port::label("exposure", EXPOSURES, "whether light lacks beyond doubt"),
         Port::new("strength", PortType::Number, "how strongly, 0 to 1"),
         Port::new("key", PortType::Number, "mean log luminance, EV from middle grey"),
         Port::new("brightness", PortType::Number, "mean display luma, 0 to 1"),
@@ -37,6 +41,7 @@ fn run(call: &Call<'_>) -> Result<Vec<Value>> {
     let shake = blur.found_shake();
     Ok(vec![
         Value::Label(verdict.name()),
+        Value::Label(EXPOSURES[usize::from(!exposure.is_dark())]),
         Value::Number(strength),
         Value::Number(exposure.key_ev),
         Value::Number(brightness),
