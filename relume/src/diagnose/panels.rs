@@ -80,20 +80,23 @@ fn small(image: &Image<Srgb>) -> Image<Srgb> {
 }
 
 fn histogram(image: &Image<Srgb>) -> Image<Srgb> {
-    let mut counts = vec![[0_usize; 3]; SIDE];
-    for c in 0..3 {
-        for value in image.channel(c) {
-            counts[(value.clamp(0.0, 1.0) * (SIDE - 1) as f32).round() as usize][c] += 1;
+    let count = |channel: usize| {
+        let mut counts = vec![0_usize; SIDE];
+        for value in image.channel(channel) {
+            counts[(value.clamp(0.0, 1.0) * (SIDE - 1) as f32).round() as usize] += 1;
         }
-    }
+        counts
+    };
+    let channels = [count(0), count(1), count(2)];
     // The ends may tower over everything else: they are cut off.
-    let inner = counts[1..SIDE - 1].iter().flatten().copied().max().unwrap_or(1).max(1);
+    let inner = channels.iter().flat_map(|counts| &counts[1..SIDE - 1]).copied().max();
+    let inner = inner.unwrap_or(1).max(1) as f32;
     let size = Size::new(SIDE, SIDE / 2);
     Image::from_fn(size, |x, y| {
         let level = (size.height - y) as f32 / size.height as f32;
         let mut color = GROUND;
-        for c in 0..3 {
-            if (counts[x][c] as f32 / inner as f32).sqrt() >= level {
+        for (c, counts) in channels.iter().enumerate() {
+            if (counts[x] as f32 / inner).sqrt() >= level {
                 // Each channel takes away the two others.
                 (0..3).filter(|&o| o != c).for_each(|o| color[o] *= 0.45);
             }

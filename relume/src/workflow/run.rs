@@ -138,7 +138,7 @@ impl<'a> Runner<'a> {
             parts.extend([name.as_bytes().to_vec(), key.to_vec()]);
             values.insert(name, value);
         }
-        parts.extend(self.from_outside(node));
+        parts.extend(self.beside_wires(node));
         let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         let key = if self.cache.is_on() { key_of(&parts) } else { Key::default() };
         if self.cache.is_on()
@@ -160,7 +160,7 @@ impl<'a> Runner<'a> {
     }
 
     /// What a result depends on beside wires and settings: the picture, the network's weights.
-    fn from_outside(&self, node: &Node) -> Vec<Vec<u8>> {
+    fn beside_wires(&self, node: &Node) -> Vec<Vec<u8>> {
         let models = node.settings.keys().filter_map(|name| self.models.get(node.text(name)));
         let mut parts: Vec<_> =
             models.map(|model| model.weights_sha256().as_bytes().to_vec()).collect();
