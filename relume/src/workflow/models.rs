@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::file::unknown;
+use crate::models::MODELS;
 use crate::{Restorer, Result};
 
 /// Finds a network by name or file. The program looks into its cache of imported weights, the
@@ -35,6 +37,10 @@ impl<'a> Models<'a> {
 
     /// Loads a network, unless it is there already.
     pub(super) fn load(&mut self, name: &str) -> std::result::Result<(), String> {
+        let known = MODELS.iter().map(|card| card.name);
+        if !crate::models::means_a_file(name) && !known.clone().any(|known| known == name) {
+            return Err(unknown("model", name, known));
+        }
         if !self.loaded.contains_key(name) {
             let restorer = (self.source)(name).map_err(|error| error.to_string())?;
             self.loaded.insert(name.to_owned(), Arc::new(restorer));
