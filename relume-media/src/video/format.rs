@@ -59,13 +59,12 @@ impl PixelFormat {
             (Planes::Gray, bits) => [b'Y', b'1', 0, bits],
             (Planes::Gbr, _) => deep(b'G', 0),
             (Planes::Yuv(0, 0), 8) => *b"444P",
-            (Planes::Yuv(1, 0), 8) => *b"422P",
-            (Planes::Yuv(2, 0), _) => *b"411P",
+            (Planes::Yuv(1, 0), 8) => *b"Y42B",
+            (Planes::Yuv(2, 0), _) => *b"Y41B",
             (Planes::Yuv(0, _), 8) => *b"440P",
             (Planes::Yuv(..), 8) => *b"I420",
             (Planes::Yuv(0, 0), _) => deep(b'Y', 0),
             (Planes::Yuv(1, 0), _) => deep(b'Y', 10),
-            (Planes::Yuv(0, _), bits) => [b'4', b'4', b'0', bits],
             (Planes::Yuv(..), _) => deep(b'Y', 11),
         }
     }
@@ -119,6 +118,9 @@ impl PixelFormat {
             Planes::Yuv(0, 0)
         } else if ["422", "nv16", "nv20", "p210", "p216", "p212"].iter().any(|p| has(p)) {
             Planes::Yuv(1, 0)
+        } else if has("440") && bits > 8 {
+            // Raw frames of this kind have no name that FFmpeg would read again.
+            Planes::Yuv(0, 0)
         } else if has("440") {
             Planes::Yuv(0, 1)
         } else if ["420", "nv12", "nv21", "p010", "p012", "p016"].iter().any(|p| has(p)) {
