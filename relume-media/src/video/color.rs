@@ -143,6 +143,31 @@ impl Coding {
         Ok(image)
     }
 
+    /// Means of blocks of luma (of green, for RGB), as code values from 0 to 1: a quick look.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] when the number of bytes does not fit.
+    pub fn glance(&self, size: Size, samples: &[u8], to: Size) -> Result<Vec<f32>> {
+        let planes = self.split(size, samples)?;
+        let top = f32::from(u16::MAX >> (16 - self.format.bits));
+        let (width, rows) = (to.width.min(size.width), to.height.min(size.height));
+        let mut row = vec![0.0; size.width];
+        let mut means = vec![0.0; width * rows];
+        for y in 0..size.height {
+            planes[0].read(y, &mut row);
+            let into = &mut means[y * rows / size.height * width..][..width];
+            row.iter().enumerate().for_each(|(x, v)| into[x * width / size.width] += v);
+        }
+        let count = |i: usize, from: usize, to: usize| {
+            (((i + 1) * from).div_ceil(to) - (i * from).div_ceil(to)) as f32
+        };
+        for (i, mean) in means.iter_mut().enumerate() {
+            let across = count(i % width, size.width, width);
+            *mean /= top * across * count(i / width, size.height, rows);
+        }
+        Ok(means)
+    }
+
     /// The samples of `image`: the inverse of [`Coding::decode`], rounded to nearest.
     pub fn encode(&self, image: &Image<Srgb>) -> Vec<u8> {
         let size = image.size();
@@ -484,6 +509,23 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_glance_is_the_mean_of_blocks() {
+        let size = Size::new(7, 5);
+        let coding = coding(Planes::Gray, 8, &tags("", "", "pc"));
+        let samples: Vec<u8> = (0..35).map(|i| i * 7).collect();
+        let found = coding.glance(size, &samples, Size::new(3, 2)).unwrap();
+        let mut sums = [(0.0, 0.0); 6];
+        for (i, &v) in samples.iter().enumerate() {
+            let (sum, count) = &mut sums[i / 7 * 2 / 5 * 3 + i % 7 * 3 / 7];
+            *sum += f32::from(v) / 255.0;
+            *count += 1.0;
+        }
+        for (mean, (sum, count)) in found.iter().zip(sums) {
+            assert!((mean - sum / count).abs() < 1e-5, "{found:?}");
         }
     }
 

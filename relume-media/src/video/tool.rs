@@ -102,6 +102,16 @@ fn version(program: &Path) -> Result<String> {
     }
 }
 
+/// Keeps a Ctrl-C at the terminal from ending FFmpeg: this program decides when it ends.
+fn apart(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0200);
+    #[cfg(not(any(unix, windows)))]
+    let _ = command;
+}
+
 /// A running FFmpeg. Dropping it ends it.
 pub(super) struct Process {
     child: Child,
@@ -120,6 +130,7 @@ impl Process {
         stamps: Option<Sender<Stamp>>,
     ) -> Result<Self> {
         command.stderr(Stdio::piped());
+        apart(&mut command);
         let mut child = command.spawn().map_err(|cause| {
             Error::io(ErrorKind::Tool, format!("FFmpeg did not start for {doing}"), cause)
         })?;
