@@ -12,6 +12,7 @@ pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod restore;
 pub(crate) mod score;
+mod score_video;
 pub(crate) mod train;
 pub(crate) mod tune;
 pub(crate) mod video;

@@ -74,9 +74,9 @@ pub(crate) struct Args {
     /// Restore also scenes that are fine already; they are left alone otherwise
     #[arg(long)]
     always: bool,
-    /// Average frames along their motion first: less noise, takes longer
+    /// Do not average frames along their motion first: faster, but noise stays and flickers
     #[arg(long)]
-    denoise: bool,
+    no_denoise: bool,
     /// Begin here: seconds, or [HH:]MM:SS
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<f64>,
@@ -194,7 +194,8 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         let Record { input, output, frames, .. } = &record;
         let pace = (frames - record.found) as f64 / record.seconds;
         let took = duration(record.seconds);
-        console.note(&format!("{input} -> {output}  {frames} frames, {took}, {pace:.1} fps"));
+        let frames = if *frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
+        console.note(&format!("{input} -> {output}  {frames}, {took}, {pace:.1} fps"));
     }
     console.record("video", &record)?;
     Ok(Code::Done)
@@ -232,7 +233,7 @@ fn options(args: &Args, info: &VideoInfo) -> Result<VideoOptions, Failure> {
             crf: args.crf,
             preset: args.preset.clone(),
         },
-        denoise: args.denoise,
+        denoise: !args.no_denoise,
         beside: if args.preview { Beside::Before } else { Beside::Nothing },
         piece_frames: PIECE_FRAMES,
         overwrite: if args.overwrite { Overwrite::Always } else { Overwrite::Never },
@@ -369,7 +370,7 @@ fn pipe(args: &Args, output: &Path, engine: &Engine, console: Console) -> Result
     let clock = Instant::now();
     let mut frames = 0;
     let source: &mut dyn FrameSource = &mut source;
-    stream(engine.restorer(), source, sink, args.denoise, &mut |number| {
+    stream(engine.restorer(), source, sink, !args.no_denoise, &mut |number| {
         frames = number + 1;
         match interrupted() {
             true => Err(Error::new(ErrorKind::Cancelled, "cancelled").into()),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::format::Planes;
 use super::info::VideoInfo;
 use super::tool::Ffmpeg;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Size};
 
 /// What the user wants of the encoder.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -46,6 +46,10 @@ const FAMILIES: &[Family] = &[
     Family { codec: "ffv1", encoders: &["ffv1"], quality: None, part: "nut" },
 ];
 
+/// Encoders that take odd sizes with chroma of half the size.
+const ANY_SIZE: &[&str] =
+    &["ffv1", "libaom-av1", "libsvtav1", "libvpx", "libvpx-vp9", "mjpeg", "prores_ks"];
+
 /// Containers, by extension, that hold only one codec, or are written whole at the end.
 const AT_THE_END: &[(&str, &[&str])] = &[
     ("gif", &["-filter_complex", GIF]),
@@ -74,6 +78,10 @@ pub struct Encoder {
     pub(super) part: &'static str,
     /// How the pieces are written at the end; none: as they are.
     pub(super) last: Option<&'static [&'static str]>,
+    /// Whether RGB becomes YUV.
+    pub(super) from_rgb: bool,
+    /// Whether a column or a row is added to an odd size.
+    pub(super) pad: bool,
 }
 
 impl Encoder {
@@ -122,14 +130,31 @@ impl Encoder {
         arguments.extend(format_arguments(&help, name, info, &mut notes));
         arguments.extend(own_arguments(name, info));
         let part = family.map_or("mp4", |family| family.part);
-        Ok(Self { name: name.to_owned(), notes, arguments, part, last: None })
+        let holds = |format: &str| arguments.iter().any(|argument| argument.starts_with(format));
+        let from_rgb = info.format.planes == Planes::Gbr && holds("yuv");
+        let Size { width, height } = info.size;
+        let odd = width % 2 + height % 2 > 0 && (holds("yuv420p") || holds("yuvj420p"));
+        let pad = odd && !ANY_SIZE.contains(&name);
+        if pad {
+            notes.push(format!("{name} holds even sizes only; {width}×{height} gets a black edge"));
+        }
+        let name = name.to_owned();
+        Ok(Self { name, notes, arguments, part, last: None, from_rgb, pad })
     }
 
     /// Lossless pieces, for what is written whole at the end.
     fn lossless(ffmpeg: &Ffmpeg, last: Option<&'static [&'static str]>) -> Result<Self> {
         let (name, _) = find(ffmpeg, &["ffv1"])?;
         let arguments = ["-c:v", "ffv1", "-level", "3", "-g", "1"].map(str::to_owned).into();
-        Ok(Self { name: name.to_owned(), notes: Vec::new(), arguments, part: "nut", last })
+        Ok(Self {
+            name: name.to_owned(),
+            notes: Vec::new(),
+            arguments,
+            part: "nut",
+            last,
+            from_rgb: false,
+            pad: false,
+        })
     }
 
     /// Extension of the files that the pieces of a video are written to.
@@ -216,6 +241,8 @@ fn format_arguments(
         Planes::Yuv(1, 0) => "yuv422p",
         _ => "yuv420p",
     };
+    // Colours of pictures are drawn at full size, but few players show 4:4:4.
+    let yuv = if info.format.planes == Planes::Gbr { "yuv420p" } else { yuv };
     let choices = [format!("{yuv}{deep}"), format!("yuv420p{deep}"), "yuv420p".to_owned()];
     let choice = choices.into_iter().find(|choice| known.contains(&choice.as_str()));
     let chosen = choice.as_deref().unwrap_or("what FFmpeg chooses");

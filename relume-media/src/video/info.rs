@@ -209,7 +209,7 @@ impl VideoInfo {
             others: report
                 .streams
                 .iter()
-                .filter(|stream| stream.index != video.index)
+                .filter(|stream| stream.index != video.index && !stream.is_chapters())
                 .map(|s| OtherStream {
                     index: s.index,
                     kind: s.kind(),
@@ -314,6 +314,7 @@ struct Stream {
     index: usize,
     codec_type: String,
     codec_name: String,
+    codec_tag_string: String,
     profile: String,
     width: usize,
     height: usize,
@@ -372,6 +373,11 @@ impl Stream {
             "attachment" => StreamKind::Attachment,
             _ => StreamKind::Data,
         }
+    }
+
+    /// QuickTime keeps the titles of chapters in a stream.
+    fn is_chapters(&self) -> bool {
+        self.kind() == StreamKind::Data && self.codec_tag_string == "text"
     }
 
     fn rotation(&self) -> i32 {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::process::{ChildStdout, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 
 use super::color::Coding;
 use super::info::VideoInfo;
@@ -23,7 +23,8 @@ const EARLIER_US: i64 = 10_000_000;
 /// one, at the same time.
 pub struct VideoReader {
     process: Process,
-    pixels: ChildStdout,
+    /// Samples of frames, and how many bytes of them there were.
+    pixels: Receiver<std::io::Result<(Vec<u8>, usize)>>,
     stamps: Receiver<Stamp>,
     coding: Coding,
     size: Size,
@@ -67,9 +68,12 @@ impl VideoReader {
         }
         command.arg("-i").arg(&info.path);
         let map = format!("0:{}", info.stream);
-        let format = info.format.name();
+        // The old names for full range: another one would have the samples converted.
+        let full = info.pixel_format.starts_with("yuvj") && info.format.bits == 8;
+        let format = if full { info.pixel_format.clone() } else { info.format.name() };
         let filter = info.interlaced.then_some("bwdif=mode=send_frame:deint=interlaced");
-        for (kind, target) in [("rawvideo", "pipe:1"), ("framecrc", "pipe:2")] {
+        // Times come first: FFmpeg writes pixels only when somebody reads them.
+        for (kind, target) in [("framecrc", "pipe:2"), ("rawvideo", "pipe:1")] {
             command.args(["-map", &map, "-fps_mode", "passthrough", "-enc_time_base", TICKS]);
             command.args(filter.iter().flat_map(|filter| ["-vf", filter]));
             command.args(["-c:v", "rawvideo", "-pix_fmt", &format, "-flush_packets", "1"]);
@@ -79,9 +83,10 @@ impl VideoReader {
         let (sender, stamps) = channel();
         let mut process =
             Process::start(command, "reading the video", ErrorKind::Decode, Some(sender))?;
-        let pixels = process
+        let pipe = process
             .stdout()
             .ok_or_else(|| Error::new(ErrorKind::Tool, "FFmpeg gave no way to read from it"))?;
+        let pixels = read_ahead(pipe, info.format.frame_bytes(info.size));
         Ok(Self {
             process,
             pixels,
@@ -102,8 +107,8 @@ impl VideoReader {
 
     /// The next frame, whatever its time.
     fn next(&mut self) -> Result<Option<Frame>> {
-        let mut samples = vec![0; self.coding.format().frame_bytes(self.size)];
-        let read = fill(&mut self.pixels, &mut samples)
+        let gone = || Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+        let (samples, read) = (self.pixels.recv().unwrap_or_else(|_| gone()))
             .map_err(|cause| Error::io(ErrorKind::Read, "reading from FFmpeg failed", cause))?;
         if read == 0 {
             self.ended = true;
@@ -148,6 +153,23 @@ impl FrameSource for VideoReader {
         }
         Ok(None)
     }
+}
+
+/// Reads frames of so many bytes on a thread of its own, a few ahead: FFmpeg may be early with
+/// pixels and late with times.
+fn read_ahead(mut pipe: ChildStdout, bytes: usize) -> Receiver<std::io::Result<(Vec<u8>, usize)>> {
+    let (sender, frames) = sync_channel(2);
+    std::thread::spawn(move || {
+        loop {
+            let mut samples = vec![0; bytes];
+            let read = fill(&mut pipe, &mut samples);
+            let last = !matches!(read, Ok(read) if read == bytes);
+            if sender.send(read.map(|read| (samples, read))).is_err() || last {
+                break;
+            }
+        }
+    });
+    frames
 }
 
 /// Reads until `buffer` is full or the end; the number of bytes.

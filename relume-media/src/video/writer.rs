@@ -37,7 +37,12 @@ impl VideoWriter {
         command.args(["-f", "matroska", "-i", "pipe:0", "-map", "0:v"]);
         command.args(["-fps_mode", "passthrough", "-enc_time_base", TICKS]);
         command.args(&encoder.arguments);
-        command.args(color_arguments(info));
+        command.args(if encoder.from_rgb { rgb_arguments() } else { color_arguments(info) });
+        let filters = [(encoder.from_rgb, FROM_RGB), (encoder.pad, PAD)];
+        let filters: Vec<_> = filters.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
+        if !filters.is_empty() {
+            command.args(["-vf", &filters.join(",")]);
+        }
         // The format by name: the file's own name is a temporary one.
         let bit_exact = ["-fflags", "+bitexact", "-video_track_timescale", "1000000", "-f"];
         let format = encoder.part_extension();
@@ -105,6 +110,17 @@ impl FrameSink for VideoWriter {
         self.pipe = None;
         self.process.finish().map(drop)
     }
+}
+
+/// RGB becomes BT.709 of limited range.
+const FROM_RGB: &str =
+    "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int";
+const PAD: &str = "pad=ceil(iw/2)*2:ceil(ih/2)*2";
+
+fn rgb_arguments() -> Vec<String> {
+    let tags = ["-color_range", "tv", "-colorspace", "bt709"];
+    let more = ["-color_primaries", "bt709", "-color_trc", "iec61966-2-1"];
+    tags.into_iter().chain(more).map(str::to_owned).collect()
 }
 
 /// Colour tags, told once more: raw frames do not carry all of them.

@@ -11,7 +11,7 @@ use relume_media::{Image, Size, Srgb};
 use super::motion::{Motion, Pyramid};
 
 /// Frames before and after that are looked at.
-const REACH: usize = 2;
+const REACH: usize = 3;
 /// Pixels around, to each side, over which a difference is judged.
 const AROUND: usize = 2;
 /// Differences that are trusted, as a multiple of what noise makes.

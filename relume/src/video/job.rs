@@ -282,8 +282,9 @@ impl<'a> Job<'a> {
         report: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<()> {
         let reads = run.reads(&piece);
-        let from =
-            (reads.start > 0 || self.options.cut.is_some()).then(|| run.times_us[reads.start]);
+        // At the very beginning there is nothing to look for.
+        let from = run.times_us[reads.start];
+        let from = (reads.start > 0 || from > FIRST_US).then_some(from);
         let mut source = VideoReader::open(self.ffmpeg, self.info, from)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Named by the process: one that was killed may still be finishing its own.

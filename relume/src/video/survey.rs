@@ -12,7 +12,7 @@ use crate::restore::Plan;
 use crate::{Restorer, Result};
 
 /// Time between frames whose light is looked at, in microseconds.
-pub(super) const LOOK_EVERY_US: i64 = 250_000;
+pub(super) const LOOK_EVERY_US: i64 = 60_000;
 
 /// What the first pass found.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
