@@ -31,7 +31,7 @@ struct Family {
 }
 
 const FAMILIES: &[Family] = &[
-    Family { codec: "h264", encoders: &["libx264"], quality: Some(14.0), part: "mp4" },
+    Family { codec: "h264", encoders: &["libx264"], quality: Some(12.0), part: "mp4" },
     Family { codec: "hevc", encoders: &["libx265"], quality: Some(14.0), part: "mp4" },
     Family {
         codec: "av1",

@@ -230,8 +230,13 @@ fn ask(mut command: std::process::Command, path: &Path) -> Result<Report> {
         let words = words.replace('\n', " / ");
         Error::new(ErrorKind::Decode, format!("is damaged or no video: {words}"))
     };
+    let words = String::from_utf8_lossy(&output.stderr);
+    if let Some(line) = words.lines().find(|line| line.contains("Picture size")) {
+        let message = format!("has frames larger than FFmpeg reads: {line}");
+        return Err(Error::new(ErrorKind::Limits, message));
+    }
     if !output.status.success() {
-        return Err(damaged(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        return Err(damaged(words.trim().to_owned()));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| damaged(error.to_string()))
 }

@@ -17,6 +17,9 @@ pub(super) const TICKS: &str = "1/1000000";
 /// How much earlier to begin where looking for a time lands behind it.
 const EARLIER_US: i64 = 10_000_000;
 
+/// Up to this time, in microseconds, reading from the beginning is as fast as looking for it.
+const NEAR_US: i64 = 2_000_000;
+
 /// Reads the frames of a video by running FFmpeg, in the file's own depth and matrix.
 ///
 /// Frames come upright: FFmpeg turns them as the file asks. Frames of two fields are joined into
@@ -45,7 +48,8 @@ impl VideoReader {
     pub fn open(ffmpeg: &Ffmpeg, info: &VideoInfo, from_us: Option<i64>) -> Result<Self> {
         let Some(from) = from_us else { return Self::start(ffmpeg, info, None) };
         // Some containers land too late: then from further ahead, and at last from the beginning.
-        for seek in [Some(from), Some(from - EARLIER_US), None] {
+        let far = from > NEAR_US;
+        for seek in [Some(from).filter(|_| far), Some(from - EARLIER_US).filter(|_| far), None] {
             let mut reader = Self::start(ffmpeg, info, seek)?;
             let first = reader.next()?;
             if seek.is_none() || first.as_ref().is_some_and(|frame| frame.time_us <= from) {

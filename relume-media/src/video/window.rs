@@ -52,6 +52,11 @@ impl<T> Windows<T> {
         self.ended = true;
     }
 
+    /// Whether no more frames come and every window was given out.
+    pub fn is_done(&self) -> bool {
+        self.ended && self.done >= self.held.len()
+    }
+
     /// The next window, once all its neighbours are there.
     pub fn next_window(&mut self) -> Option<FrameWindow<T>> {
         let at = self.done;

@@ -11,11 +11,11 @@ use relume_media::{Image, Size, Srgb};
 use super::motion::{Motion, Pyramid};
 
 /// Frames before and after that are looked at.
-const REACH: usize = 3;
+const REACH: usize = 5;
 /// Pixels around, to each side, over which a difference is judged.
 const AROUND: usize = 2;
 /// Differences that are trusted, as a multiple of what noise makes.
-const TRUSTED: f32 = 1.3;
+const TRUSTED: f32 = 1.6;
 /// How fast trust falls beyond.
 const FALL: f32 = 3.0;
 /// Steps of brightness that noise is told for.

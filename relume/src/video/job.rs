@@ -22,9 +22,6 @@ use super::survey::Survey;
 use crate::restore::Plan;
 use crate::{Restorer, Result};
 
-/// Frames up to this time are reached fastest from the beginning, in microseconds.
-const FIRST_US: i64 = 2_000_000;
-
 /// What the user wants of a video.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoOptions {
@@ -282,9 +279,7 @@ impl<'a> Job<'a> {
         report: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<()> {
         let reads = run.reads(&piece);
-        // At the very beginning there is nothing to look for.
-        let from = run.times_us[reads.start];
-        let from = (reads.start > 0 || from > FIRST_US).then_some(from);
+        let from = Some(run.times_us[reads.start]);
         let mut source = VideoReader::open(self.ffmpeg, self.info, from)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         // Named by the process: one that was killed may still be finishing its own.
