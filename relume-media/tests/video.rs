@@ -1,5 +1,6 @@
 //! Frames through FFmpeg and back: samples, times and everything beside them.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::print_stdout, reason = "reasons for skipping")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,24 +46,27 @@ fn frames(ffmpeg: &Ffmpeg, path: &Path) -> Vec<relume_media::video::Frame> {
 const UNEVEN: &str = "testsrc2=s=96x64:r=30:d=2,settb=1/90000,\
                       setpts='N*3003+1500*mod(N*N\\,7)/7'";
 
+/// Formats, a file that holds them without loss, and one for the result.
+const FORMATS: &[(&str, &str, &str)] = &[
+    ("yuv420p", "a.mkv", "b.mkv"),
+    ("yuv420p", "a.mp4", "b.mp4"),
+    ("yuv444p", "c.mov", "d.mov"),
+    ("yuv444p10le", "e.mkv", "f.mkv"),
+    ("gray", "e.mkv", "f.mkv"),
+    ("gray10le", "e.mkv", "f.mkv"),
+    ("gbrp", "e.mkv", "f.mkv"),
+    ("gbrp12le", "g.mkv", "h.mkv"),
+    ("yuv422p12le", "g.mkv", "h.mkv"),
+    ("yuv440p", "i.mkv", "j.mkv"),
+    ("yuv411p", "i.mkv", "j.mkv"),
+    ("yuv420p16le", "i.mkv", "j.mkv"),
+];
+
 #[test]
 fn uneven_times_and_samples_survive_pieces_without_loss() {
     let Some((ffmpeg, program)) = ffmpeg() else { return };
     let folder = tempfile::tempdir().unwrap();
-    for (format, name, output) in [
-        ("yuv420p", "a.mkv", "b.mkv"),
-        ("yuv420p", "a.mp4", "b.mp4"),
-        ("yuv444p", "c.mov", "d.mov"),
-        ("yuv444p10le", "e.mkv", "f.mkv"),
-        ("gray", "e.mkv", "f.mkv"),
-        ("gray10le", "e.mkv", "f.mkv"),
-        ("gbrp", "e.mkv", "f.mkv"),
-        ("gbrp12le", "g.mkv", "h.mkv"),
-        ("yuv422p12le", "g.mkv", "h.mkv"),
-        ("yuv440p", "i.mkv", "j.mkv"),
-        ("yuv411p", "i.mkv", "j.mkv"),
-        ("yuv420p16le", "i.mkv", "j.mkv"),
-    ] {
+    for &(format, name, output) in FORMATS {
         let lossless: &[&str] = if name.ends_with("mkv") {
             &["-c:v", "ffv1"]
         } else {

@@ -140,17 +140,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         None if args.input.as_os_str() == DASH => PathBuf::from(DASH),
         None => beside(&args.input),
     };
-    let engine = Engine::load(&Settings {
-        model: &args.model,
-        strength: args.strength,
-        protection: args.protect_highlights,
-        preview: None,
-        brightness: args.brightness,
-        always: args.always,
-        compatible: false,
-        route: args.route,
-        threads: args.threads,
-    })?;
+    let engine = engine(args)?;
     if args.route == Some(Route::Published) {
         return Err(Failure::usage("--route published is for photos; give auto, local or global"));
     }
@@ -199,6 +189,20 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     }
     console.record("video", &record)?;
     Ok(Code::Done)
+}
+
+fn engine(args: &Args) -> Result<Engine, Failure> {
+    Engine::load(&Settings {
+        model: &args.model,
+        strength: args.strength,
+        protection: args.protect_highlights,
+        preview: None,
+        brightness: args.brightness,
+        always: args.always,
+        compatible: false,
+        route: args.route,
+        threads: args.threads,
+    })
 }
 
 fn options(args: &Args, info: &VideoInfo) -> Result<VideoOptions, Failure> {
@@ -284,7 +288,6 @@ fn work(
         Ok(())
     };
     let outcome = job.run(&mut report).map_err(Failure::from);
-    drop(report);
     record.found = found;
     match outcome {
         Ok(survey) => {

@@ -137,7 +137,7 @@ impl Coding {
                 }
             }
             if self.transfer != Transfer::Display {
-                [red, green, blue].into_iter().flatten().for_each(|v| *v = self.to_display(*v));
+                [red, green, blue].into_iter().flatten().for_each(|v| *v = self.shown(*v));
             }
         });
         Ok(image)
@@ -174,7 +174,7 @@ impl Coding {
         let [offset, span, middle, chroma_span] = self.levels();
         let coded = |v: f32| match self.transfer {
             Transfer::Display => v,
-            _ => self.from_display(v),
+            _ => self.coded(v),
         };
         let channel = |c: usize| image.channel(c).par_iter().map(|&v| coded(v)).collect();
         let [red, green, blue]: [Vec<f32>; 3] = [0, 1, 2].map(channel);
@@ -281,7 +281,7 @@ impl Coding {
     }
 
     /// A code value of an HDR curve in display light.
-    fn to_display(&self, code: f32) -> f32 {
+    fn shown(self, code: f32) -> f32 {
         let linear = match self.transfer {
             Transfer::Pq => pq_decode(code) * 10_000.0 / DIFFUSE_WHITE,
             _ => hlg_decode(code) / HLG_WHITE,
@@ -289,8 +289,8 @@ impl Coding {
         encode_srgb(linear)
     }
 
-    /// The inverse of [`Coding::to_display`].
-    fn from_display(&self, display: f32) -> f32 {
+    /// The inverse of [`Coding::shown`].
+    fn coded(self, display: f32) -> f32 {
         let linear = decode_srgb(display);
         match self.transfer {
             Transfer::Pq => pq_encode(linear * DIFFUSE_WHITE / 10_000.0),
@@ -379,7 +379,7 @@ fn pq_encode(light: f32) -> f32 {
     ((c1 + c2 * power) / (1.0 + c3 * power)).powf(m2)
 }
 
-const HLG: [f32; 3] = [0.178_832_77, 0.284_668_92, 0.559_910_73];
+const HLG: [f32; 3] = [0.178_832_77, 0.284_668_92, 0.559_910_7];
 
 /// Scene light, 0 to 1, for a code value.
 fn hlg_decode(code: f32) -> f32 {

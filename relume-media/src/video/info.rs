@@ -154,14 +154,7 @@ impl VideoInfo {
 
     fn from_report(report: Report, path: &Path, limits: &Limits) -> Result<Self> {
         let is_video = |s: &&Stream| s.kind() == StreamKind::Video;
-        let Some(video) = report.streams.iter().find(is_video) else {
-            let kinds: Vec<_> = report.streams.iter().map(|s| s.codec_type.as_str()).collect();
-            let message = format!(
-                "holds no moving pictures ({}); name a file with video",
-                if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") }
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        };
+        let video = report.streams.iter().find(is_video).ok_or_else(|| no_video(&report))?;
         if video.width == 0 || video.height == 0 || video.pix_fmt.is_empty() {
             let message = "the video cannot be decoded: its header is damaged, or this FFmpeg has \
                            no decoder for it";
@@ -219,6 +212,13 @@ impl VideoInfo {
             chapters: report.chapters.len(),
         })
     }
+}
+
+fn no_video(report: &Report) -> Error {
+    let kinds: Vec<_> = report.streams.iter().map(|s| s.codec_type.as_str()).collect();
+    let found = if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") };
+    let message = format!("holds no moving pictures ({found}); name a file with video");
+    Error::new(ErrorKind::Unsupported, message)
 }
 
 fn ask(mut command: std::process::Command, path: &Path) -> Result<Report> {

@@ -27,10 +27,9 @@ impl Stamps {
     /// of FFmpeg may have got in front of it.
     pub(super) fn take(&mut self, line: &str) -> bool {
         if let Some(tick) = line.strip_prefix("#tb 0: ") {
-            if let Some((numerator, denominator)) = tick.split_once('/') {
-                if let (Ok(n), Ok(d)) = (numerator.parse(), denominator.parse()) {
-                    self.tick = (n, d);
-                }
+            let (n, d) = tick.split_once('/').unwrap_or_default();
+            if let (Ok(n), Ok(d)) = (n.parse(), d.parse()) {
+                self.tick = (n, d);
             }
             return true;
         }

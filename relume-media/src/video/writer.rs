@@ -136,7 +136,6 @@ fn color_arguments(info: &VideoInfo) -> Vec<String> {
     all.into_iter()
         .filter_map(|(name, tag)| Some((name, tag.as_deref()?)))
         // One thing, two names: as it is read, and as it is set.
-        .map(|(name, tag)| [name, if tag == "gbr" { "rgb" } else { tag }].map(str::to_owned))
-        .flatten()
+        .flat_map(|(name, tag)| [name, if tag == "gbr" { "rgb" } else { tag }].map(str::to_owned))
         .collect()
 }
