@@ -17,10 +17,15 @@ const FRAMES: usize = 16;
 const SIZE: Size = Size { width: 288, height: 192 };
 const FRAME_US: i64 = 33_333;
 
+/// A picture of the shared collection and where the pan over it begins.
+type Scene = (&'static str, [f32; 2]);
+
+const SKY: Scene = ("train/night/trident_lighted-city-at-night-2313070.jpg", [40.0, 60.0]);
+const PORTRAIT: Scene = ("test/kodak/4.webp", [60.0, 150.0]);
+
 /// The picture panned over by a hand that trembles, or none with the reason printed.
-fn truth() -> Option<Vec<Image<Srgb>>> {
-    let path = "../../shared/data/train/night/trident_lighted-city-at-night-2313070.jpg";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+fn truth((name, [left, top]): Scene) -> Option<Vec<Image<Srgb>>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
     let Ok(photo) = Photo::load(&path, &Limits::default()) else {
         println!("skipped: {} is missing", path.display());
         return None;
@@ -28,8 +33,8 @@ fn truth() -> Option<Vec<Image<Srgb>>> {
     let scene = photo.image.to_linear();
     let frame = |i: usize| {
         let t = i as f32;
-        let left = 40.0 + 3.3 * t + 1.6 * (1.9 * t).sin();
-        let top = 60.0 + 1.2 * t + 1.3 * (2.3 * t).cos();
+        let left = left + 3.3 * t + 1.6 * (1.9 * t).sin();
+        let top = top + 1.2 * t + 1.3 * (2.3 * t).cos();
         let at = |x: f32, y: f32| {
             let (u, v) = (x.fract(), y.fract());
             let (x, y) = (x as usize, y as usize);
@@ -145,41 +150,64 @@ fn judge(name: &str, frames: &[Image<Srgb>], truth: &[Image<Srgb>]) -> (f64, f64
     (psnr, flicker)
 }
 
-#[test]
-fn a_dark_hand_held_clip_comes_out_steadier_and_nearer_to_the_truth() {
-    let Some(truth) = truth() else { return };
+/// What the ways of restoring come to.
+struct Found {
+    alone: (f64, f64),
+    steady: (f64, f64),
+    denoised: (f64, f64),
+    /// Flicker of the truth.
+    truth: f64,
+}
+
+fn compare(scene: Scene) -> Option<Found> {
+    let truth = truth(scene)?;
+    println!("\n{}", scene.0);
     let dark = degraded(&truth);
     let restorer = Restorer::load("lantern-s").unwrap();
-    let alone = |image: &Image<Srgb>| restorer.image(image, &Progress::silent()).unwrap().0;
-    let one_by_one: Vec<_> = dark.iter().map(alone).collect();
-    let steady = as_video(&restorer, &dark, None);
-    let denoised = as_video(&restorer, &dark, Some(Denoiser::default()));
+    let restored = |image: &Image<Srgb>| restorer.image(image, &Progress::silent()).unwrap().0;
+    let one_by_one: Vec<_> = dark.iter().map(restored).collect();
+    let smooth = as_video(&restorer, &dark, None);
+    let clean = as_video(&restorer, &dark, Some(Denoiser::default()));
     judge("as shot", &dark, &truth);
     let mut own = Flicker::default();
     truth.iter().for_each(|frame| own.push(frame, frame).unwrap());
     let own = own.value().unwrap();
-    let (alone_db, alone_flicker) = judge("frame by frame", &one_by_one, &truth);
-    let (steady_db, steady_flicker) = judge("as a video", &steady, &truth);
-    let (denoised_db, denoised_flicker) = judge("as a video, denoised", &denoised, &truth);
-    println!("{:24}         flicker {own:.4}", "truth");
-    // The same light on average, but steady; and then less noise.
-    assert!(steady_flicker < 0.85 * alone_flicker, "{steady_flicker} {alone_flicker}");
-    assert!(steady_db > alone_db - 0.02 && denoised_db > alone_db, "{steady_db} {alone_db}");
-    assert!(denoised_flicker <= 1.2 * own, "{denoised_flicker} {own}");
+    let found = Found {
+        alone: judge("frame by frame", &one_by_one, &truth),
+        steady: judge("as a video, not denoised", &smooth, &truth),
+        denoised: judge("as a video", &clean, &truth),
+        truth: own,
+    };
+    println!("{:24}            flicker {own:.4}", "truth");
     if let Some(folder) = std::env::var_os("RELUME_SHEET") {
-        let rows = [&dark[8], &one_by_one[8], &denoised[8], &truth[8]];
+        let rows = [&dark[8], &one_by_one[8], &clean[8], &truth[8]];
         let sheet = Image::from_fn(Size::new(4 * SIZE.width, SIZE.height), |x, y| {
             rows[x / SIZE.width].get(x % SIZE.width, y)
         });
-        Photo::from_image(sheet)
-            .save(&Path::new(&folder).join("steady.png"), &Default::default())
-            .unwrap();
+        let name = format!("steady-{}.png", scene.0.replace('/', "-"));
+        let path = Path::new(&folder).join(name);
+        Photo::from_image(sheet).save(&path, &Default::default()).unwrap();
+    }
+    Some(found)
+}
+
+#[test]
+fn a_dark_hand_held_clip_comes_out_steadier_and_nearer_to_the_truth() {
+    // Of these two the portrait was never trained on.
+    for (scene, most) in [(SKY, 1.2), (PORTRAIT, 1.75)] {
+        let Some(found) = compare(scene) else { return };
+        let Found { alone, steady, denoised, truth } = found;
+        println!("flicker of the video: {:.2} times that of the truth", denoised.1 / truth);
+        assert!(steady.0 > alone.0 && denoised.0 > alone.0, "{steady:?} {denoised:?} {alone:?}");
+        assert!(steady.1 < 0.8 * alone.1, "{steady:?} {alone:?}");
+        assert!(denoised.1 < 0.4 * alone.1, "{denoised:?} {alone:?}");
+        assert!(denoised.1 <= most * truth, "{denoised:?} {truth}");
     }
 }
 
 #[test]
 fn a_stream_is_restored_with_what_is_known_so_far() {
-    let Some(truth) = truth() else { return };
+    let Some(truth) = truth(SKY) else { return };
     let dark = degraded(&truth);
     let restorer = Restorer::load("lantern-s").unwrap();
     let frames = Arc::new(Mutex::new(Vec::new()));
