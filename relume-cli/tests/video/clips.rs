@@ -77,13 +77,11 @@ pub(crate) fn digests(ffmpeg: &Path, folder: &Path, file: &str, kind: &str) -> S
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Mean PSNR of two files' pictures in dB, as FFmpeg measures it; 100 for equal frames. `filter`
-/// is applied to the first.
-pub(crate) fn psnr(ffmpeg: &Path, folder: &Path, a: &str, b: &str, filter: &str) -> f64 {
-    let graph = format!(
-        "[0:v]{filter},settb=1/1000,setpts=N[a];[1:v]settb=1/1000,setpts=N[b];\
-                         [a][b]psnr=stats_file=-"
-    );
+/// Mean PSNR of two files' pictures in dB, as FFmpeg measures it; 100 for equal frames; each
+/// after its filter.
+pub(crate) fn psnr(ffmpeg: &Path, folder: &Path, a: &str, b: &str, filters: [&str; 2]) -> f64 {
+    let [first, second] = filters.map(|filter| format!("{filter},settb=1/1000,setpts=N"));
+    let graph = format!("[0:v]{first}[a];[1:v]{second}[b];[a][b]psnr=stats_file=-");
     let output = Command::new(ffmpeg)
         .current_dir(folder)
         .args(["-v", "error", "-nostdin", "-i", a, "-i", b, "-lavfi", &graph, "-f", "null", "-"])
