@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use relume::Restorer;
 use relume::metrics::{Flicker, psnr};
 use relume::video::{Beside, Denoiser, Run, Survey, restore_frames, stream};
+use relume_media::atomic::Overwrite;
 use relume_media::degrade::{Degradation, FixedDegradation};
+use relume_media::photo::SaveOptions;
 use relume_media::video::{Coding, ColorTags, Frame, FrameSink, FrameSource, PixelFormat, Planes};
 use relume_media::{Image, Limits, Linear, Photo, Progress, Result, Size, Srgb};
 
@@ -186,7 +188,8 @@ fn compare(scene: Scene) -> Option<Found> {
         });
         let name = format!("steady-{}.png", scene.0.replace('/', "-"));
         let path = Path::new(&folder).join(name);
-        Photo::from_image(sheet).save(&path, &Default::default()).unwrap();
+        let over = SaveOptions { overwrite: Overwrite::Always, ..SaveOptions::default() };
+        Photo::from_image(sheet).save(&path, &over).unwrap();
     }
     Some(found)
 }
