@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn motion_alone_is_no_flicker_and_pumping_is_its_stops() {
         let still = flicker(&[1.0; 5]);
-        assert!(still < 0.02, "{still}");
+        // Interpolating between pixels costs a little.
+        assert!(still < 0.04, "{still}");
         // A quarter stop up and down; the floor takes a little of it.
         let pumping = flicker(&[1.0, 1.19, 1.0, 1.19, 1.0]);
         assert!((0.2..0.27).contains(&pumping), "{pumping}");

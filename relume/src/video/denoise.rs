@@ -90,7 +90,7 @@ fn weights(own: &[f32], other: &[f32], size: Size) -> Vec<f32> {
     let relative: Vec<f32> = own
         .par_iter()
         .zip(other)
-        .map(|(a, b)| (a - b).powi(2) / (2.0 * sigma[step(*a)].powi(2)))
+        .map(|(a, b)| (a - b).powi(2) / (2.0 * sigma[step(0.5 * (a + b))].powi(2)))
         .collect();
     let mut weights = mean_around(&relative, size);
     weights.par_iter_mut().for_each(|w| *w = (-FALL * (*w - TRUSTED).max(0.0)).exp());
@@ -115,7 +115,7 @@ fn noise(own: &[f32], other: &[f32], size: Size) -> [f32; STEPS] {
             let i = y * width + x;
             let row = |i: usize| own[i - 1] - 2.0 * own[i] + own[i + 1];
             let detail = row(i - width) - 2.0 * row(i) + row(i + width);
-            changes[step(own[i])].push((own[i] - other[i]).abs());
+            changes[step(0.5 * (own[i] + other[i]))].push((own[i] - other[i]).abs());
             details[step(own[i])].push(detail.abs() / 6.0);
         }
     }
@@ -125,7 +125,7 @@ fn noise(own: &[f32], other: &[f32], size: Size) -> [f32; STEPS] {
     };
     let mut sigma = [LEAST_SIGMA; STEPS];
     for ((sigma, changes), details) in sigma.iter_mut().zip(&mut changes).zip(&mut details) {
-        if changes.len() >= 32 {
+        if changes.len().min(details.len()) >= 32 {
             let in_time = median(changes) / std::f32::consts::SQRT_2;
             *sigma = in_time.min(GRAIN * median(details)).max(LEAST_SIGMA);
         }

