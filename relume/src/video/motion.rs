@@ -272,7 +272,7 @@ mod tests {
             (0.0, 0.0, 0.0, 0.1),
             (3.0, -2.0, 0.0, 0.1),
             (14.5, 9.25, 0.0, 0.4),
-            (-22.0, 6.5, 0.05, 0.5),
+            (-22.0, 6.5, 0.03, 0.75),
         ] {
             let from = Pyramid::of(&moved(size, 0.0, 0.0, noise, 1));
             let to = Pyramid::of(&moved(size, right, down, noise, 2));
