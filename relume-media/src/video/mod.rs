@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A frame keeps the samples of the file, in its depth and matrix; [`Coding`] turns them into an
-//! [`Image`](crate::Image) in display light and back. Y4M needs no FFmpeg.
+//! [`Image`] in display light and back. Y4M needs no FFmpeg.
 
 mod color;
 mod encoder;
