@@ -67,6 +67,11 @@ impl Engine {
         Ok(estimate)
     }
 
+    /// The restorer itself, for videos.
+    pub(crate) fn restorer(&self) -> &Restorer {
+        &self.restorer
+    }
+
     /// Restores a picture.
     pub(crate) fn restore(&self, photo: Photo, progress: &Progress) -> Result<Restored, Failure> {
         Ok(self.restorer.photo_with(photo, progress)?)

@@ -22,6 +22,8 @@ pub(crate) enum Code {
     Model = 5,
     /// Device or memory; also faults of the program itself.
     Machine = 6,
+    /// Another program that is needed is missing.
+    Tool = 7,
     /// Interrupted by the user.
     Interrupted = 130,
 }
@@ -67,6 +69,7 @@ impl From<relume_media::Error> for Failure {
         let code = match error.kind() {
             ErrorKind::Write | ErrorKind::Encode => Code::Output,
             ErrorKind::Parameter => Code::Usage,
+            ErrorKind::Tool => Code::Tool,
             ErrorKind::Cancelled => return Self::interrupted(),
             _ => Code::Input,
         };
@@ -77,6 +80,10 @@ impl From<relume_media::Error> for Failure {
 impl From<relume::Error> for Failure {
     fn from(error: relume::Error) -> Self {
         use relume::ErrorKind as Kind;
+        let error = match error {
+            relume::Error::Media(error) => return error.into(),
+            other => other,
+        };
         let code = match error.kind() {
             Kind::Input | Kind::Workflow => Code::Input,
             Kind::Output => Code::Output,
@@ -120,6 +127,7 @@ mod tests {
             (ErrorKind::Write, Code::Output),
             (ErrorKind::Encode, Code::Output),
             (ErrorKind::Parameter, Code::Usage),
+            (ErrorKind::Tool, Code::Tool),
             (ErrorKind::Cancelled, Code::Interrupted),
         ];
         for (kind, code) in cases {

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use exit::{Code, Failure};
 
-/// Restore dark, noisy and shaken photos.
+/// Restore dark, noisy and shaken photos and videos.
 #[derive(Parser)]
 #[command(name = "relume", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
@@ -33,6 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   relume restore night.jpg                  writes night.relume.jpg beside it
   relume restore album/ -o better/          all pictures, same names and folders
+  relume video night.mp4 -o better.mp4      a video, with its sound and all else
   relume inspect night.jpg                  what is wrong with it
   relume explain answer                     how such photos are restored, and with what data
   relume run photo night.jpg                runs a workflow, here the one that decides by itself
@@ -44,6 +45,7 @@ writable, 5 model missing or wrong, 6 device or memory, 7 external tool missing,
 #[derive(Subcommand)]
 enum Command {
     Restore(commands::restore::Args),
+    Video(commands::video::Args),
     Inspect(commands::inspect::Args),
     Run(commands::run::Args),
     Workflows(commands::workflows::Args),
@@ -89,6 +91,7 @@ fn run(cli: Cli) -> Result<Code, Failure> {
     relume_nn::cpu::force_isa(isa.map_err(Failure::usage)?);
     match cli.command {
         Command::Restore(args) => commands::restore::run(&args, quiet),
+        Command::Video(args) => commands::video::run(&args, quiet),
         Command::Inspect(args) => commands::inspect::run(&args, quiet),
         Command::Run(args) => commands::run::run(&args, quiet),
         Command::Workflows(args) => commands::workflows::run(&args, quiet),

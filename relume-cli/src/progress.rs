@@ -87,6 +87,12 @@ impl Meter {
         self.bar.set_position(position);
     }
 
+    /// So much was done before: the time left is told from what comes.
+    pub(crate) fn skip_to(&self, position: u64) {
+        self.bar.set_position(position);
+        self.bar.reset_eta();
+    }
+
     /// What is done so far.
     pub(crate) fn position(&self) -> u64 {
         self.bar.position()

@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Read,
     /// Writing to disk failed.
     Write,
+    /// Another program that is needed is missing or does not work.
+    Tool,
     /// The caller cancelled the work.
     Cancelled,
 }

@@ -11,6 +11,7 @@ pub mod metadata;
 pub mod photo;
 pub mod progress;
 pub mod resize;
+pub mod video;
 
 pub use degrade::{Degradation, DegradeOptions, Degraded};
 pub use error::{Error, ErrorKind, Result};

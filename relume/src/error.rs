@@ -40,6 +40,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Names the file concerned, where an error of reading or writing does not yet.
+    #[must_use]
+    pub fn with_path(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Media(error) => Self::Media(error.with_path(path)),
+            other => other,
+        }
+    }
+
     /// The kind of fault.
     pub fn kind(&self) -> ErrorKind {
         use relume_media::ErrorKind as Media;

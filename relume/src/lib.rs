@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod models;
 mod pillow;
 pub mod restore;
+pub mod video;
 pub mod workflow;
 
 pub use diagnose::{Diagnosis, Verdict, diagnose};

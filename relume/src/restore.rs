@@ -7,6 +7,7 @@
 
 mod estimate;
 mod identity;
+mod plan;
 mod report;
 
 use std::num::NonZeroUsize;
@@ -21,13 +22,14 @@ use relume_nn::relight::Exposure;
 use relume_nn::{Feeds, Tensor, Weights};
 
 pub use self::estimate::Estimate;
+pub use self::plan::Plan;
 pub use self::report::{RestoreReport, Restored};
 use crate::exposure::Thumbnail;
 use crate::models::alen::{self, Route, Routing};
-use crate::models::lantern::{BRIGHTNESS, EXPOSURE, IMAGE, LIGHT, THUMBNAIL, THUMBNAIL_SIDE};
+use crate::models::lantern::{BRIGHTNESS, IMAGE, LIGHT, THUMBNAIL, THUMBNAIL_SIDE};
 use crate::models::sem::{self, Gate};
 use crate::models::{self, ModelCard};
-use crate::{Diagnosis, Error, Result, Verdict, compatible, diagnose};
+use crate::{Diagnosis, Error, Result, Verdict, compatible};
 
 /// In a picture that the diagnosis does not find dark, a lack of light (in stops) below the first
 /// is left alone; from the second on it is made up wholly, in between more and more.
@@ -250,65 +252,41 @@ impl Restorer {
 
     /// Restores pixels where they are; when that fails or the caller cancels, they are lost.
     fn in_place(&self, image: &mut Image<Srgb>, progress: &Progress<'_>) -> Result<RestoreReport> {
-        let diagnosis = diagnose(image);
-        let thumbnail = Thumbnail::of(image);
-        let mut feeds = Feeds::new();
-        let mut gate = None;
-        let (exposure, mut report) = if self.surveys() {
-            feeds = self.survey(&thumbnail);
-            self.decide(&thumbnail, &feeds, &diagnosis)?
-        } else {
-            gate = self.gate(&diagnosis);
-            self.as_it_is(&thumbnail, &diagnosis, gate)?
-        };
-        if report.left_alone {
-            progress.report(1.0)?;
-            return Ok(report);
-        }
-        if let (Some(gate), Some(times)) = (gate, self.preview) {
-            sem::preview(&self.network, image, gate, times)?;
-            progress.report(1.0)?;
-        } else {
-            feeds.extend(gate.map(Gate::feeds).unwrap_or_default());
-            feeds.insert(EXPOSURE.into(), Tensor::scalars(&[exposure.gain, exposure.white]));
-            // A gate has scaled the curves: its result is not blended with the input.
-            let share = if gate.is_some() { 1.0 } else { report.strength };
-            report.routing = self.run(image, feeds, exposure, share, progress)?;
-        }
-        if !self.surveys() {
+        let (plan, feeds, mut report) = self.look(image)?;
+        report.routing = plan.routing;
+        self.carry_out(image, plan, feeds, progress)?;
+        if !self.surveys() && !plan.left_alone {
             report.brightness_wanted = Thumbnail::of(image).brightness(Exposure::NEUTRAL);
         }
         Ok(report)
     }
 
-    /// Runs the network, by the route that suits where it knows several; `share` of its answer is
-    /// kept.
+    /// Runs the network, by the route of the plan where it knows several; `share` of its answer
+    /// is kept.
     fn run(
         &self,
         image: &mut Image<Srgb>,
         mut feeds: Feeds,
-        exposure: Exposure,
+        plan: Plan,
         share: f32,
         progress: &Progress<'_>,
-    ) -> Result<Option<Routing>> {
+    ) -> Result<()> {
         let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
-        let (mut output, mut routing) = (self.card.output, None);
-        if self.has_routes() {
-            let found = Routing::of(&self.network, image, self.route.unwrap_or_default())?;
-            if found.route == Route::Published {
-                self.as_published(image, found, share, &tell)?;
-                return Ok(Some(found));
+        let mut output = self.card.output;
+        if let Some(routing) = plan.routing {
+            if routing.route == Route::Published {
+                return self.as_published(image, routing, share, &tell);
             }
-            feeds.extend(found.feeds());
-            output = found.output();
-            routing = Some(found);
+            feeds.extend(routing.feeds());
+            output = routing.output();
         }
+        let exposure = plan.exposure;
         let Size { width, height } = image.size();
         let blend = |before: &[f32], after: &mut [f32]| keep(before, exposure, share, after);
         let values = image.values_mut();
         let picture = PictureMut { name: IMAGE, height, width, values, blend: &blend };
         self.network.run_in_place(picture, &feeds, output, Cut::Fitting, &tell)?;
-        Ok(routing)
+        Ok(())
     }
 
     /// Whether the network lights a picture in more than one way.

@@ -12,6 +12,7 @@ use relume_media::photo::SaveOptions;
 use relume_media::{Limits, Photo, Size};
 use serde::Serialize;
 
+use super::{duration, memory};
 use crate::batch::Batch;
 use crate::console::{self, Console};
 use crate::engine::{Engine, Settings};
@@ -349,30 +350,6 @@ fn route(text: &str) -> Result<Route, String> {
 
 fn brightness(text: &str) -> Result<f32, String> {
     super::number(text, 0.02, 0.9)
-}
-
-/// `0.4 s`, `12 s`, `3 min 05 s`.
-fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    if seconds < 10.0 {
-        format!("{seconds:.1} s")
-    } else if whole < 100 {
-        format!("{whole} s")
-    } else if whole < 6000 {
-        format!("{} min {:02} s", whole / 60, whole % 60)
-    } else {
-        format!("{} h {:02} min", whole / 3600, whole % 3600 / 60)
-    }
-}
-
-/// `640 MB`, `1.2 GB`.
-fn memory(bytes: u64) -> String {
-    let megabytes = bytes as f64 / 1e6;
-    if megabytes < 1000.0 {
-        format!("{megabytes:.0} MB")
-    } else {
-        format!("{:.1} GB", megabytes / 1000.0)
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use relume_media::{Limits, Photo};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::score_video;
 use crate::batch::Batch;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
@@ -16,17 +17,19 @@ use crate::inputs::{Input, collect};
 /// Measure how near pictures are to the truth: PSNR, SSIM
 ///
 /// Pictures are compared as 8-bit RGB without cropping a border and without fitting brightness.
-/// Folders are matched by name, whatever the extension; the last line is the mean.
+/// Folders are matched by name, whatever the extension; the last line is the mean. Videos are
+/// compared frame by frame, with the flicker of both.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   relume score restored.png truth.png
   relume score restored/ truth/ --metric psnr --json
+  relume score restored.mp4 truth.mp4       every frame, and the flicker
   relume score restored/ truth/ --align     after the one gain and gamma that fits each truth best")]
 pub(crate) struct Args {
-    /// A picture, or a folder of pictures
+    /// A picture, a video, or a folder of pictures
     picture: PathBuf,
-    /// The truth: a picture, or a folder with pictures of the same names
+    /// The truth: a picture, a video, or a folder with pictures of the same names
     truth: PathBuf,
     /// Metrics to measure [default: psnr, ssim]
     #[arg(long, value_name = "NAME", value_parser = metric)]
@@ -60,6 +63,12 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let console = Console { json: args.json, quiet };
     let usual = || METRICS.iter().copied().filter(|card| card.shown == Shown::Always).collect();
     let cards: Vec<_> = if args.metric.is_empty() { usual() } else { args.metric.clone() };
+    if score_video::is_video(&args.picture) {
+        if args.align {
+            return Err(Failure::usage("--align is for pictures"));
+        }
+        return score_video::run((&args.picture, &args.truth), &cards, console);
+    }
     let pristine = Pristine::ours()?;
     let mut batch = Batch::new("score", console);
     let pairs = pairs(args, &mut batch)?;
@@ -154,7 +163,7 @@ fn values(
     cards.iter().map(|card| card.evaluate(&subject).map_err(unfit)).collect()
 }
 
-fn columns(cards: &[&MetricCard], values: &[f64]) -> String {
+pub(super) fn columns(cards: &[&MetricCard], values: &[f64]) -> String {
     let column = |(card, value): (&&MetricCard, &f64)| {
         let text = format!("{value:.*}", card.decimals);
         format!("  {text:>9}")
@@ -163,7 +172,7 @@ fn columns(cards: &[&MetricCard], values: &[f64]) -> String {
 }
 
 /// Scores by name; JSON has no infinity, which becomes the string "inf".
-fn fields(cards: &[&MetricCard], values: &[f64]) -> Map<String, Value> {
+pub(super) fn fields(cards: &[&MetricCard], values: &[f64]) -> Map<String, Value> {
     let value =
         |v: f64| serde_json::Number::from_f64(v).map_or_else(|| "inf".into(), Value::Number);
     cards.iter().zip(values).map(|(card, &v)| (card.name.to_owned(), value(v))).collect()
