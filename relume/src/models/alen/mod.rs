@@ -64,7 +64,7 @@ pub static SMALL: ModelCard = ModelCard {
     source: SOURCE,
     output: ENHANCED,
     graph: || build("alen-small", &Shape::SMALL, SMALL_WIDTH),
-    weights: None,
+    weights: Some(include_bytes!("../../../weights/alen-small.safetensors")),
 };
 
 /// The classifier alone.
