@@ -57,3 +57,42 @@ pub(crate) fn serve(path: &str, headers: &HeaderMap) -> Response {
     }
     (fields, part.bytes).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model_cache::hash_of;
+
+    /// The built files are committed, so that building the program needs no Node. `npm run build` in
+    /// `page/` renews them.
+    #[test]
+    fn the_built_page_is_that_of_its_sources() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
+        let built = std::fs::read_to_string(folder.join("dist/sources.sha256")).unwrap();
+        let mut known: Vec<_> = built.lines().filter_map(|line| line.split_once("  ")).collect();
+        for (hash, name) in &known {
+            assert_eq!(*hash, hash_of(&folder.join(name)).unwrap(), "{name}: run npm run build");
+        }
+        known.retain(|(_, name)| name.starts_with("src/"));
+        assert_eq!(known.len(), std::fs::read_dir(folder.join("src")).unwrap().count());
+    }
+
+    #[test]
+    fn the_page_asks_no_other_server_for_anything() {
+        for part in PARTS {
+            let text = String::from_utf8_lossy(part.bytes);
+            for word in ["https://", "http://", "//cdn"] {
+                let calls =
+                    text.match_indices(word).map(|(at, _)| &text[at..(at + 40).min(text.len())]);
+                // Names of namespaces and of error pages are no requests.
+                let foreign: Vec<_> = calls
+                    .filter(|call| !call.contains("www.w3.org") && !call.contains("svelte.dev/e/"))
+                    .filter(|call| !call.starts_with("http://${") && !call.starts_with("http://`"))
+                    .collect();
+                assert!(foreign.is_empty(), "{}: {foreign:?}", part.path);
+            }
+        }
+    }
+}
