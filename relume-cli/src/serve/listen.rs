@@ -1,6 +1,6 @@
 //! Connections: taken, bounded in number and in patience, and let go at the end.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{App, routes};
 use crate::exit::{Code, Failure};
@@ -35,12 +35,11 @@ pub(crate) async fn listen(app: Arc<App>) -> Result<(), Failure> {
     let graceful = GracefulShutdown::new();
     let mut end = std::pin::pin!(asked_to_end());
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-        let stream: TcpStream = tokio::select! {
-            taken = listener.accept() => match taken {
-                Ok((stream, _)) => stream,
-                Err(_) => {
-                    // Too many open files, or a client gone already: a pause helps against the first.
+        let (stream, place) = tokio::select! {
+            taken = take(&listener, &places) => match taken {
+                Some(taken) => taken,
+                // Too many open files, or a client gone already: a pause helps against the first.
+                None => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
@@ -64,6 +63,16 @@ pub(crate) async fn listen(app: Arc<App>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The next connection, when there is a place for it.
+async fn take(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let (stream, _) = listener.accept().await.ok()?;
+    Some((stream, place))
+}
+
 /// Ctrl-C, or the system's wish.
 async fn asked_to_end() {
     #[cfg(unix)]
@@ -81,9 +90,23 @@ async fn asked_to_end() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
+/// Where others reach a server that listens on all addresses: the one that leads out of here.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    // Nothing is sent: the system only chooses a way to an address that nobody has.
+    let way = || {
+        let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+        socket.connect("192.0.2.1:9").ok()?;
+        socket.local_addr().ok()
+    };
+    match way() {
+        Some(own) if address.ip().is_unspecified() => SocketAddr::new(own.ip(), address.port()),
+        _ => address,
+    }
+}
+
 /// Says where the page is, and opens it.
 fn welcome(app: &App, address: SocketAddr) -> Result<(), Failure> {
-    let mut url = format!("http://{address}/");
+    let mut url = format!("http://{}/", reachable(address));
     if let Some(token) = &app.options.token {
         // Behind the #, a browser sends it to nobody.
         url += &format!("#token={token}");

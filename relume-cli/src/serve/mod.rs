@@ -73,12 +73,16 @@ pub(crate) struct App {
     running: Mutex<HashMap<String, Arc<Notify>>>,
     /// Requests answered at once: how many may wait, and how many are worked on.
     waiting_room: Semaphore,
+    /// Photos for jobs that may come in at the same time.
+    uploads: Semaphore,
     lane: Semaphore,
     counts: Counts,
 }
 
 /// Requests answered at once that may wait for their turn.
 const WAITING_ROOM: usize = 32;
+/// Uploads for jobs at the same time.
+const UPLOADS: usize = 32;
 /// Requests answered at once that are worked on at the same time.
 const LANE: usize = 2;
 
@@ -114,6 +118,7 @@ pub(crate) fn serve(mut options: Options, console: Console) -> Result<(), Failur
         stop: watch::Sender::new(false),
         running: Mutex::default(),
         waiting_room: Semaphore::new(WAITING_ROOM),
+        uploads: Semaphore::new(UPLOADS),
         lane: Semaphore::new(LANE),
         counts: Counts::default(),
     });

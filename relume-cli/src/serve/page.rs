@@ -28,6 +28,7 @@ const PARTS: &[Part] = &[
     part!("/docs.js", "docs.js", "text/javascript; charset=utf-8"),
     part!("/shared.js", "shared.js", "text/javascript; charset=utf-8"),
     part!("/style.css", "style.css", "text/css; charset=utf-8"),
+    part!("/licenses.txt", "licenses.txt", "text/plain; charset=utf-8"),
     part!("/icon.svg", "icon.svg", "image/svg+xml"),
 ];
 

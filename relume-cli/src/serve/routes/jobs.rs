@@ -101,6 +101,8 @@ pub(crate) async fn create(
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
     let key = key_of(&headers)?;
+    let place = app.uploads.try_acquire();
+    let _place = place.map_err(|_| Problem::busy("too many uploads; come back later", 5))?;
     let upload = receive(&app, form, upload::Bounds::of_job(&app)).await?;
     if upload.photos.is_empty() {
         let message = "the form has no photo; put at least one into the field photo";
@@ -157,7 +159,8 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn changes(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let now = *app.changes.borrow();
-    stream_changes(app, None, last_seen(&headers).unwrap_or(now))
+    // A client may have seen the changes of another store.
+    stream_changes(app, None, last_seen(&headers).unwrap_or(now).min(now))
 }
 
 /// Show a job.
