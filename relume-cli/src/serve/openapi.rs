@@ -2,6 +2,7 @@
 
 use utoipa::OpenApi;
 
+use super::problem::Problem;
 use super::routes::{enhance, health, inspect, jobs, lists, restore};
 
 /// `/openapi.json`.
@@ -12,6 +13,7 @@ use super::routes::{enhance, health, inspect, jobs, lists, restore};
         description = "Restores photos taken in low light with a shaky hand. Errors are RFC 9457 problems.",
         license(name = "MIT OR Apache-2.0")
     ),
+    components(schemas(Problem)),
     paths(
         restore::restore,
         inspect::inspect,
@@ -38,4 +40,32 @@ pub(crate) struct Api;
 /// The description as JSON.
 pub(crate) fn json() -> String {
     Api::openapi().to_json().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_description_is_whole() {
+        let api: Value = serde_json::from_str(&super::json()).unwrap();
+        let mut found = Vec::new();
+        references(&api, &mut found);
+        assert!(found.len() > 20);
+        for reference in found {
+            let place = reference.strip_prefix('#').unwrap();
+            assert!(api.pointer(place).is_some(), "{reference} leads nowhere");
+        }
+    }
 }

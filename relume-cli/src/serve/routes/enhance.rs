@@ -14,6 +14,7 @@ use super::super::names;
 use super::super::problem::{Problem, Refusal};
 use super::super::upload::Upload;
 use super::super::{App, archive};
+use super::Bytes;
 
 /// Photos of one request.
 const MOST: usize = 50;
@@ -48,7 +49,7 @@ type Form = Result<Multipart, MultipartRejection>;
     path = "/enhance",
     tag = "MIRNet's addresses",
     request_body(content = Image, content_type = "multipart/form-data"),
-    responses((status = 200, description = "The photo", body = Vec<u8>, content_type = "image/png"), Refusal)
+    responses((status = 200, description = "The photo", body = Bytes, content_type = "image/png"), Refusal)
 )]
 pub(crate) async fn enhance(State(app): State<Arc<App>>, form: Form) -> Result<Response, Problem> {
     let answer = async {
@@ -67,7 +68,7 @@ pub(crate) async fn enhance(State(app): State<Arc<App>>, form: Form) -> Result<R
     path = "/batch_enhance",
     tag = "MIRNet's addresses",
     request_body(content = Images, content_type = "multipart/form-data"),
-    responses((status = 200, description = "The photos", body = Vec<u8>, content_type = "application/zip"), Refusal)
+    responses((status = 200, description = "The photos", body = Bytes, content_type = "application/zip"), Refusal)
 )]
 pub(crate) async fn batch_enhance(
     State(app): State<Arc<App>>,

@@ -17,6 +17,7 @@ use super::super::problem::{Problem, Refusal};
 use super::super::store::{Added, Bounds, Key};
 use super::super::upload::{self, receive};
 use super::super::{App, archive, names};
+use super::Bytes;
 use super::restore::output_format;
 
 /// Photos and wishes for them. What is left out is as `relume restore` does it.
@@ -257,7 +258,7 @@ pub(crate) async fn events(
     path = "/v1/jobs/{id}/result",
     tag = "jobs",
     params(("id" = String, Path, description = "Of the job"), Choice),
-    responses((status = 200, description = "The restored photo, or application/zip", body = Vec<u8>, content_type = "image/*"), Refusal)
+    responses((status = 200, description = "The restored photo, or application/zip", body = Bytes, content_type = "image/*"), Refusal)
 )]
 pub(crate) async fn result(
     State(app): State<Arc<App>>,
@@ -287,7 +288,7 @@ pub(crate) async fn result(
     path = "/v1/jobs/{id}/original",
     tag = "jobs",
     params(("id" = String, Path, description = "Of the job"), Choice),
-    responses((status = 200, description = "The photo", body = Vec<u8>, content_type = "image/*"), Refusal)
+    responses((status = 200, description = "The photo", body = Bytes, content_type = "image/*"), Refusal)
 )]
 pub(crate) async fn original(
     State(app): State<Arc<App>>,

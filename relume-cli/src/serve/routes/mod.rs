@@ -23,6 +23,12 @@ use super::guard::guard;
 use super::problem::Problem;
 use super::{App, names, openapi, page};
 
+/// Bytes of a file.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "read by the derive alone")]
+pub(crate) struct Bytes(Vec<u8>);
+
 /// All routes behind the guard.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new()

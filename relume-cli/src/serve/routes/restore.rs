@@ -12,6 +12,7 @@ use super::super::App;
 use super::super::at_once::Visit;
 use super::super::job::Format;
 use super::super::problem::{Problem, Refusal};
+use super::Bytes;
 
 /// A photo and wishes for it. What is left out is as `relume restore` does it.
 #[derive(ToSchema)]
@@ -47,7 +48,7 @@ pub(crate) struct Form {
     path = "/v1/restore",
     tag = "photos",
     request_body(content = Form, content_type = "multipart/form-data"),
-    responses((status = 200, description = "The restored photo", body = Vec<u8>, content_type = "image/*"), Refusal)
+    responses((status = 200, description = "The restored photo", body = Bytes, content_type = "image/*"), Refusal)
 )]
 pub(crate) async fn restore(
     State(app): State<Arc<App>>,
