@@ -1,8 +1,9 @@
 //! The program itself as a child process: it decodes, inspects and restores, with bounded memory
 //! and time. What a hostile photo breaks is the child.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,6 +16,18 @@ use crate::exit::{Code, Failure};
 
 /// Bytes of complaints that are read.
 const COMPLAINTS: u64 = 64 * 1024;
+
+/// Where the program lies. Asked for once: after an update the system would name the file that was
+/// replaced.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Finds the program, for all children to come.
+pub(crate) fn find_program() -> Result<(), Failure> {
+    let path = std::env::current_exe()
+        .map_err(|cause| Failure::new(Code::Machine, format!("the program: {cause}")))?;
+    PROGRAM.get_or_init(|| path);
+    Ok(())
+}
 
 /// What a child may take.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +93,7 @@ async fn run(
 ) -> Result<Value, Failure> {
     let machine =
         |what: &str, cause: std::io::Error| Failure::new(Code::Machine, format!("{what}: {cause}"));
-    let program = std::env::current_exe().map_err(|cause| machine("the program", cause))?;
+    let program = PROGRAM.get().ok_or_else(|| Failure::new(Code::Machine, "no program"))?;
     let mut command = Command::new(program);
     command.arg("--quiet").args(arguments).current_dir(folder);
     if cfg!(target_os = "linux") {
