@@ -82,11 +82,13 @@ mod tests {
 
     #[test]
     fn the_page_asks_no_other_server_for_anything() {
-        for part in PARTS {
+        // Plain text, the licences, asks for nothing.
+        for part in PARTS.iter().filter(|part| !part.content_type.starts_with("text/plain")) {
             let text = String::from_utf8_lossy(part.bytes);
             for word in ["https://", "http://", "//cdn"] {
-                let calls =
-                    text.match_indices(word).map(|(at, _)| &text[at..(at + 40).min(text.len())]);
+                let calls = text
+                    .match_indices(word)
+                    .map(|(at, _)| text[at..].chars().take(40).collect::<String>());
                 // Names of namespaces and of error pages are no requests.
                 let foreign: Vec<_> = calls
                     .filter(|call| !call.contains("www.w3.org") && !call.contains("svelte.dev/e/"))
