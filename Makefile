@@ -1,5 +1,5 @@
 # `make check` is what CI runs.
-.PHONY: check fmt lint test doc size slim deny gpu guide deb
+.PHONY: check fmt lint test doc size slim deny gpu guide deb page
 
 check: fmt lint test doc size slim
 
@@ -26,6 +26,12 @@ slim:
 # Licences and sources; needs cargo-deny.
 deny:
 	cargo deny check licenses bans sources
+
+# Builds the page, and tries it in Chromium; needs Node 20.19 or newer.
+page:
+	cd relume-cli/page && npm ci && npm run check && npm run build
+	cargo build -p relume-cli
+	cd relume-cli/page && npm test
 
 # Needs a GPU; Mesa's software driver for Vulkan will do.
 gpu:

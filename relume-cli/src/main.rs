@@ -11,6 +11,8 @@ mod inputs;
 mod model_cache;
 mod plain;
 mod progress;
+#[cfg(feature = "serve")]
+mod serve;
 mod target;
 
 use std::process::ExitCode;
@@ -27,6 +29,9 @@ struct Cli {
     /// Say only what went wrong
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Use no more memory than so many megabytes: what needs more fails (Linux)
+    #[arg(long, global = true, value_name = "MB")]
+    memory_limit: Option<u64>,
 }
 
 const EXAMPLES: &str = "\
@@ -56,6 +61,8 @@ enum Command {
     Train(commands::train::Args),
     Tune(commands::tune::Args),
     Models(commands::models::Args),
+    #[cfg(feature = "serve")]
+    Serve(commands::serve::Args),
     Bench(commands::bench::Args),
     Explain(commands::explain::Args),
     Doctor(commands::doctor::Args),
@@ -87,6 +94,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Code, Failure> {
     let quiet = cli.quiet;
+    cli.memory_limit.map_or(Ok(()), limit_memory)?;
     let isa = relume_nn::cpu::isa_from_environment();
     relume_nn::cpu::force_isa(isa.map_err(Failure::usage)?);
     match cli.command {
@@ -102,12 +110,26 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Train(args) => commands::train::run(&args, quiet),
         Command::Tune(args) => commands::tune::run(&args, quiet),
         Command::Models(args) => commands::models::run(&args, quiet),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => commands::serve::run(&args, quiet),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Man(args) => commands::man::run(&args),
     }
+}
+
+/// Bounds the address space of the process.
+fn limit_memory(megabytes: u64) -> Result<(), Failure> {
+    #[cfg(target_os = "linux")]
+    {
+        let bytes = megabytes.saturating_mul(1_000_000);
+        rlimit::setrlimit(rlimit::Resource::AS, bytes, bytes)
+            .map_err(|cause| Failure::usage(format!("--memory-limit {megabytes}: {cause}")))
+    }
+    #[cfg(not(target_os = "linux"))]
+    Err(Failure::usage(format!("--memory-limit {megabytes}: this system has no such limit")))
 }
 
 /// The command line as clap sees it, for completions.

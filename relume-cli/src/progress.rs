@@ -23,6 +23,11 @@ pub(crate) fn catch_interrupts() -> Result<(), Failure> {
     .map_err(|error| Failure::new(Code::Machine, format!("cannot listen for Ctrl-C: {error}")))
 }
 
+/// Stops as a first Ctrl-C does.
+pub(crate) fn interrupt() {
+    INTERRUPTED.store(true, Ordering::SeqCst);
+}
+
 /// Whether the user asked to stop.
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
@@ -65,9 +70,19 @@ impl Meter {
 
     /// Progress within an input of `size`, which a Ctrl-C cancels.
     pub(crate) fn within(&self, size: u64) -> Progress<'_> {
+        self.within_telling(size, |_| {})
+    }
+
+    /// The same; `tell` hears of it too.
+    pub(crate) fn within_telling<'a>(
+        &'a self,
+        size: u64,
+        tell: impl Fn(f32) + Send + Sync + 'a,
+    ) -> Progress<'a> {
         let start = self.bar.position();
         Progress::new(move |share| {
             self.bar.set_position(start + (f64::from(share) * size as f64) as u64);
+            tell(share);
         })
         .cancel_on(&INTERRUPTED)
     }

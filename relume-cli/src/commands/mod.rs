@@ -14,6 +14,8 @@ pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod score;
 mod score_video;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod tune;
 pub(crate) mod video;

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use relume::models::alen::Route;
@@ -18,7 +19,7 @@ use crate::console::{self, Console};
 use crate::engine::{Engine, Settings};
 use crate::exit::{Code, Failure};
 use crate::inputs::{Input, collect};
-use crate::progress::{Meter, catch_interrupts, interrupted};
+use crate::progress::{Meter, catch_interrupts, interrupt, interrupted};
 use crate::target::{Action, Existing, Output, Target, action, make_folder_for, plan};
 
 /// Turn dark, noisy and shaken photos into better ones
@@ -81,6 +82,9 @@ pub(crate) struct Args {
     /// One JSON object per picture on stdout, and a closing summary
     #[arg(long)]
     json: bool,
+    /// With --json: also an object for every percent of a picture that is done
+    #[arg(long, requires = "json")]
+    progress: bool,
     /// Threads to use [default: all]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -306,7 +310,14 @@ fn restore(
 ) -> Result<(), Failure> {
     let start = Instant::now();
     let photo = job.input.load()?;
-    let restored = engine.restore(photo, &meter.within(job.pixels()))?;
+    let told = AtomicU32::new(0);
+    let tell = |share| tell_percent(job, console, &told, share);
+    let progress = match args.progress {
+        true => meter.within_telling(job.pixels(), tell),
+        false => meter.within(job.pixels()),
+    };
+    let restored = engine.restore(photo, &progress)?;
+    drop(progress);
     let overwrite = if args.existing.overwrite { Overwrite::Always } else { Overwrite::Never };
     let save = SaveOptions { quality: args.quality, overwrite, ..SaveOptions::default() };
     let warnings = match &job.target {
@@ -338,6 +349,22 @@ fn restore(
         let size = Some(restored.photo.size());
         console.record("restore", &record(&job.input, &job.target, "done", size, &more))
     })
+}
+
+/// A record when one more percent is done. When nobody reads it any more, the work is stopped.
+fn tell_percent(job: &Job, console: Console, told: &AtomicU32, share: f32) {
+    #[derive(Serialize)]
+    struct Percent {
+        input: String,
+        percent: u32,
+    }
+    let percent = (100.0 * share) as u32;
+    if told.fetch_max(percent, Ordering::Relaxed) < percent {
+        let record = Percent { input: job.input.name(), percent };
+        if console.record("progress", &record).is_err() {
+            interrupt();
+        }
+    }
 }
 
 fn strength(text: &str) -> Result<f32, String> {

@@ -18,6 +18,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("NAME", "the name stands for another"),
     ("FILE", "the name stands for another"),
     (" DIR", "the name stands for another"),
+    ("relume serve", "runs until it is stopped; tests/cli/serve has servers of its own"),
+    ("curl ", "asks a server; tests/cli/serve has servers of its own"),
     ("hf:ORG", "asks a server; tests/cli/pull.rs has one of its own"),
     ("https://", "asks a server; tests/cli/pull.rs has one of its own"),
     ("Epoch99.pth", "a file of others; tests/cli/models.rs imports files of that kind"),

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::run::{Outcome, files, folder, names, picture, relume};
 
 /// A PNG whose header claims 60000 × 60000 pixels.
-fn huge_png() -> Vec<u8> {
+pub(crate) fn huge_png() -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
     let header = [60_000_u32.to_be_bytes(), 60_000_u32.to_be_bytes()].concat();
     bytes.extend_from_slice(&header);

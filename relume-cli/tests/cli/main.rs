@@ -11,6 +11,8 @@ mod models;
 mod pull;
 mod restore;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod server;
 mod training;
 mod verbs;

@@ -1,0 +1,233 @@
+// The page in a real browser: node test/page.mjs [PROGRAM [FOLDER FOR PICTURES]]
+// Needs Chromium (CHROMIUM=/path, else /usr/bin/chromium) and `npm ci`.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, copyFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = resolve(here, '../../..');
+const program = resolve(process.argv[2] ?? join(root, 'target/debug/relume'));
+const pictures = process.argv[3];
+const work = mkdtempSync(join(tmpdir(), 'relume-page-'));
+const axe = readFileSync(join(here, '../node_modules/axe-core/axe.min.js'), 'utf8');
+const photo = join(work, 'harbour.jpg');
+copyFileSync(join(root, 'examples/harbour.jpg'), photo);
+if (pictures) mkdirSync(pictures, { recursive: true });
+
+let server;
+let url;
+async function start(port) {
+  server = spawn(program, ['-q', 'serve', '--port', String(port), '--data', join(work, 'data')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  url = await new Promise((done, failed) => {
+    server.stdout.once('data', (line) => done(String(line).trim()));
+    server.once('exit', (code) => failed(new Error(`the server ended with ${code}`)));
+  });
+}
+
+/** Drops files on the page as a person does. */
+async function drop(page, files) {
+  const data = files.map((path) => ({ name: path.split('/').pop(), text: readFileSync(path).toString('base64') }));
+  const transfer = await page.evaluateHandle((data) => {
+    const transfer = new DataTransfer();
+    for (const { name, text } of data) {
+      const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      transfer.items.add(new File([bytes], name, { type: 'image/jpeg' }));
+    }
+    return transfer;
+  }, data);
+  await page.dispatchEvent('.drop', 'drop', { dataTransfer: transfer });
+}
+
+async function accessible(page, what) {
+  // The page's policy forbids scripts from elsewhere; the debugger's are none.
+  const client = await page.context().newCDPSession(page);
+  await client.send('Runtime.evaluate', { expression: axe });
+  const found = await page.evaluate(() => axe.run());
+  const serious = found.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
+  const text = serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`).join('\n');
+  assert.equal(serious.length, 0, `${what}: ${text}`);
+}
+
+async function shoot(page, name) {
+  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
+const passed = (what) => console.log(`ok  ${what}`);
+
+await start(0);
+const port = Number(new URL(url).port);
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox'],
+});
+try {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'dark' });
+  context.setDefaultTimeout(120_000);
+  const page = await context.newPage();
+  const strangers = [];
+  const complaints = [];
+  page.on('request', (request) => {
+    const own = [url, 'blob:', 'data:'].some((start) => request.url().startsWith(start));
+    if (!own) strangers.push(request.url());
+  });
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+
+  await page.goto(url);
+  await page.getByText('Photos that were too dark to keep').waitFor();
+  await accessible(page, 'the empty page');
+  await shoot(page, 'empty');
+  passed('the page opens, axe finds nothing serious');
+
+  await drop(page, [photo]);
+  await page.getByRole('heading', { name: /Needs light/ }).waitFor();
+  await accessible(page, 'a diagnosed photo');
+  await shoot(page, 'diagnosed');
+  passed('a dropped photo is diagnosed');
+
+  await page.getByRole('button', { name: 'Quick preview' }).click();
+  await page.getByRole('slider', { name: 'Divide' }).waitFor();
+  passed('the preview is there');
+
+  await page.getByRole('button', { name: 'Restore', exact: true }).click();
+  const link = page.getByRole('link', { name: /^Download harbour/ });
+  await link.waitFor();
+  passed('the photo is restored');
+
+  const slider = page.getByRole('slider', { name: 'Divide' });
+  const value = async () => Number(await slider.getAttribute('aria-valuenow'));
+  await slider.focus();
+  assert.equal(await value(), 50);
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await value(), 51);
+  await page.keyboard.press('Home');
+  assert.equal(await value(), 0);
+  await page.keyboard.press('End');
+  assert.equal(await value(), 100);
+  await page.keyboard.press('PageDown');
+  assert.equal(await value(), 90);
+  const frame = await page.locator('.frame').boundingBox();
+  const at = await slider.boundingBox();
+  const middle = frame.y + frame.height / 2;
+  await page.mouse.move(at.x + at.width / 2, middle);
+  await page.mouse.down();
+  await page.mouse.move(frame.x + frame.width / 2, middle, { steps: 5 });
+  await page.mouse.up();
+  assert.ok(Math.abs((await value()) - 50) <= 1);
+  passed('the slider moves by keys and mouse');
+
+  const places = () =>
+    page.$$eval('.frame img', (images) => images.map((image) => getComputedStyle(image).transform));
+  const [first, second] = await places();
+  assert.equal(first, second);
+  await page.getByRole('button', { name: '100 %' }).click();
+  const zoomed = await places();
+  assert.equal(zoomed[0], zoomed[1]);
+  assert.match(zoomed[0], /^matrix\(1, 0, 0, 1,/);
+  for (let i = 0; i < 4; i++) await page.getByRole('button', { name: 'Zoom in' }).click();
+  const large = await places();
+  await page.mouse.move(frame.x + 200, frame.y + 100);
+  await page.mouse.down();
+  await page.mouse.move(frame.x + 150, frame.y + 80, { steps: 4 });
+  await page.mouse.up();
+  const panned = await places();
+  assert.equal(panned[0], panned[1]);
+  assert.notEqual(panned[0], large[0]);
+  await page.getByRole('button', { name: 'Fit' }).click();
+  assert.equal((await places())[0], first);
+  passed('zoom and pan move both pictures');
+
+  const download = page.waitForEvent('download');
+  await link.click();
+  const saved = join(work, 'downloaded.jpg');
+  const file = await download;
+  assert.equal(file.suggestedFilename(), 'harbour.relume.jpg');
+  await file.saveAs(saved);
+  execFileSync(program, ['-q', 'restore', photo, '-o', join(work, 'cli.jpg')]);
+  assert.ok(readFileSync(saved).equals(readFileSync(join(work, 'cli.jpg'))));
+  passed("the download equals the program's result byte for byte");
+
+  await accessible(page, 'a restored photo');
+  await page.mouse.move(5, 5);
+  await slider.blur();
+  await shoot(page, 'desktop');
+  const dark = page.getByRole('button', { name: /^Theme/ });
+  await dark.click();
+  await dark.click();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
+  await accessible(page, 'the light theme');
+  await shoot(page, 'desktop-light');
+  passed('dark and light are both readable');
+
+  const other = await context.newPage();
+  await other.goto(url);
+  await other.getByRole('button', { name: /^harbour.jpg/ }).waitFor();
+  await other.getByRole('link', { name: /^Download harbour/ }).waitFor();
+  passed('a second tab shows the same history');
+
+  const big = join(work, 'large.png');
+  execFileSync(program, ['-q', 'degrade', photo, '-o', big, '--ev', '0']);
+  const slow = join(work, 'again.png');
+  copyFileSync(big, slow);
+  await drop(page, [big, slow]);
+  await page.getByRole('button', { name: 'Restore all 2 new photos' }).click();
+  await page.getByRole('button', { name: 'Cancel again.png' }).click();
+  await page.getByRole('button', { name: 'Retry again.png' }).click();
+  await other.getByRole('button', { name: /^again.png/ }).waitFor();
+  server.kill('SIGKILL');
+  await page.getByText('The server does not answer').waitFor();
+  await start(port);
+  await page.getByText('The server does not answer').waitFor({ state: 'detached' });
+  await page.locator('li', { hasText: 'again.png' }).getByText(/^(Done|Fine, left alone)$/).waitFor();
+  await page.locator('li', { hasText: 'large.png' }).getByText(/^(Done|Fine, left alone)$/).waitFor();
+  passed('cancel, retry; a kill of the server costs nothing, and the page goes on');
+
+  await page.reload();
+  await page.getByRole('button', { name: /^harbour.jpg/ }).waitFor();
+  await page.getByRole('button', { name: 'Remove again.png' }).click();
+  await other.getByRole('button', { name: /^again.png/ }).waitFor({ state: 'detached' });
+  passed('history survives; what is removed goes from both tabs');
+
+  await other.goto(`${url}docs.html`);
+  await other.getByRole('heading', { name: 'POST /v1/jobs', exact: true }).waitFor();
+  await accessible(other, 'the API page');
+  await shoot(other, 'docs');
+  passed('the API page shows the API');
+
+  const phone = await browser.newContext({
+    viewport: { width: 390, height: 844 },
+    deviceScaleFactor: 2,
+    hasTouch: true,
+    isMobile: true,
+    colorScheme: 'dark',
+  });
+  const small = await phone.newPage();
+  await small.goto(url);
+  await small.getByRole('button', { name: /^harbour.jpg/ }).click();
+  await small.getByRole('link', { name: /^Download harbour/ }).waitFor();
+  await small.waitForFunction(() => [...document.querySelectorAll('.frame img')].every((i) => i.complete));
+  const wide = await small.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(wide <= 0, `${wide} pixels too wide`);
+  await accessible(small, 'the phone');
+  await small.locator('.card').scrollIntoViewIfNeeded();
+  await shoot(small, 'phone');
+  passed('it fits a phone');
+
+  assert.deepEqual(strangers, []);
+  const own = complaints.filter((text) => !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE|ERR_EMPTY/.test(text));
+  assert.deepEqual(own, []);
+  passed('no request leaves the server, the console is clean');
+} finally {
+  await browser.close();
+  server.kill('SIGTERM');
+  rmSync(work, { recursive: true, force: true });
+}

@@ -1,0 +1,161 @@
+//! The program itself as a child process: it decodes, inspects and restores, with bounded memory
+//! and time. What a hostile photo breaks is the child.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::Command;
+
+use super::job::Item;
+use super::settings::Settings;
+use crate::exit::{Code, Failure};
+
+/// Bytes of complaints that are read.
+const COMPLAINTS: u64 = 64 * 1024;
+
+/// Where the program lies. Asked for once: after an update the system would name the file that was
+/// replaced.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Finds the program, for all children to come.
+pub(crate) fn find_program() -> Result<(), Failure> {
+    let path = std::env::current_exe()
+        .map_err(|cause| Failure::new(Code::Machine, format!("the program: {cause}")))?;
+    PROGRAM.get_or_init(|| path);
+    Ok(())
+}
+
+/// What a child may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    pub(crate) memory_megabytes: u64,
+    pub(crate) time: Duration,
+}
+
+/// Restores photo `number` of the job in `folder`; returns what `relume restore --json` says.
+pub(crate) async fn restore(
+    folder: &Path,
+    (number, item): (usize, &Item),
+    settings: &Settings,
+    allowance: Allowance,
+    progress: impl FnMut(f32),
+) -> Result<Value, Failure> {
+    let (input, output) = (item.input_file(number), item.output_file(number));
+    let mut arguments =
+        vec!["restore", &input, "-o", &output, "--json", "--progress", "--overwrite"]
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
+    arguments.extend(settings.arguments());
+    let mut record = run(folder, &arguments, allowance, progress).await.map_err(|failure| {
+        // The client knows the photo by its own name.
+        Failure { message: failure.message.replace(&input, &item.name), ..failure }
+    })?;
+    if let Some(fields) = record.as_object_mut() {
+        fields
+            .retain(|name, _| !["schema", "type", "input", "output", "status"].contains(&&**name));
+    }
+    Ok(record)
+}
+
+/// Inspects a photo; returns what `relume inspect --json` says.
+pub(crate) async fn inspect(
+    folder: &Path,
+    item: &Item,
+    allowance: Allowance,
+) -> Result<Value, Failure> {
+    let input = item.input_file(0);
+    let arguments = ["inspect", &input, "--json"].map(str::to_owned);
+    let record = run(folder, &arguments, allowance, |_| {}).await;
+    let mut record = record.map_err(|failure| Failure {
+        message: failure.message.replace(&input, &item.name),
+        ..failure
+    })?;
+    if let Some(fields) = record.as_object_mut() {
+        fields.retain(|name, _| !["schema", "type", "status"].contains(&&**name));
+        fields.insert("input".to_owned(), item.name.clone().into());
+    }
+    Ok(record)
+}
+
+/// Runs the program in `folder` and returns the one record of its one input.
+///
+/// When the future is dropped, the child is killed.
+async fn run(
+    folder: &Path,
+    arguments: &[String],
+    allowance: Allowance,
+    progress: impl FnMut(f32),
+) -> Result<Value, Failure> {
+    let machine =
+        |what: &str, cause: std::io::Error| Failure::new(Code::Machine, format!("{what}: {cause}"));
+    let program = PROGRAM.get().ok_or_else(|| Failure::new(Code::Machine, "no program"))?;
+    let mut command = Command::new(program);
+    command.arg("--quiet").args(arguments).current_dir(folder);
+    if cfg!(target_os = "linux") {
+        command.args(["--memory-limit", &allowance.memory_megabytes.to_string()]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|cause| machine("the program", cause))?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
+        return Err(Failure::new(Code::Machine, "the program: no pipes"));
+    };
+    let talk = async {
+        let mut complaints = Vec::new();
+        let mut said = stderr.take(COMPLAINTS);
+        let (record, _) = tokio::join!(listen(stdout, progress), said.read_to_end(&mut complaints));
+        (record, child.wait().await, String::from_utf8_lossy(&complaints).into_owned())
+    };
+    let Ok((record, status, complaints)) = tokio::time::timeout(allowance.time, talk).await else {
+        let seconds = allowance.time.as_secs();
+        let message = format!("took more than {seconds} seconds; a smaller photo takes less");
+        return Err(Failure::new(Code::Input, message));
+    };
+    let status = status.map_err(|cause| machine("the program", cause))?;
+    match record {
+        Some(record) if status.success() => Ok(record),
+        _ => Err(failure(status, &complaints, allowance)),
+    }
+}
+
+/// Reads records; the last that is neither progress nor summary is the answer.
+async fn listen(
+    stdout: impl tokio::io::AsyncRead + Unpin,
+    mut progress: impl FnMut(f32),
+) -> Option<Value> {
+    let mut lines = BufReader::new(stdout).lines();
+    let mut answer = None;
+    while let Ok(Some(line)) = lines.next_line().await {
+        let Ok(record) = serde_json::from_str::<Value>(&line) else { continue };
+        match record["type"].as_str() {
+            Some("progress") => progress(record["percent"].as_f64().unwrap_or(0.0) as f32 / 100.0),
+            Some("summary") => {}
+            _ => answer = Some(record),
+        }
+    }
+    answer
+}
+
+/// Why a child did not do its work.
+fn failure(status: ExitStatus, complaints: &str, allowance: Allowance) -> Failure {
+    let said = complaints.lines().rev().find_map(|line| line.strip_prefix("relume: "));
+    let code = match status.code() {
+        Some(code) if code == Code::Usage as i32 => Code::Usage,
+        Some(code) if code == Code::Input as i32 => Code::Input,
+        Some(code) if code == Code::Model as i32 => Code::Model,
+        Some(_) => Code::Machine,
+        None => {
+            let message = format!(
+                "the work ended without an answer ({status}); it may take more than {} MB of memory",
+                allowance.memory_megabytes
+            );
+            return Failure::new(Code::Input, message);
+        }
+    };
+    Failure::new(code, said.unwrap_or("the work ended without a word"))
+}

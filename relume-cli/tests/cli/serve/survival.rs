@@ -1,0 +1,67 @@
+//! Jobs outlive the server.
+
+use std::time::{Duration, Instant};
+
+use super::{Form, PATIENCE, Served, by_program, night, small};
+use crate::run::folder;
+
+#[test]
+fn jobs_are_done_after_the_server_was_killed_at_work() {
+    let folder = folder();
+    let served = Served::start(folder.path(), &[]);
+    let large = std::fs::read(night(folder.path(), "large.png", (2600, 2000))).unwrap();
+    let little = small(folder.path(), "small.png");
+    let jobs = [&large, &little, &little].map(|photo| {
+        let name = if photo.len() == large.len() { "large.png" } else { "small.png" };
+        let job = served.create(&Form::default().file("photo", name, photo));
+        (job["id"].as_str().unwrap().to_owned(), name)
+    });
+    wait_for(&served, &jobs[0].0, "running");
+    std::thread::sleep(Duration::from_millis(300));
+    served.kill();
+    // An upload that was cut off has left a folder.
+    let cut = folder.path().join("data/jobs").join("0123456789abcdef0123456789abcdef");
+    std::fs::create_dir(&cut).unwrap();
+    let served = Served::start(folder.path(), &[]);
+    assert!(!cut.exists());
+    for (id, name) in &jobs {
+        let job = served.finished(id);
+        assert_eq!(job["state"], "done", "{job}");
+        let result = served.get(&format!("/v1/jobs/{id}/result"));
+        assert_eq!(result.body, by_program(folder.path(), name, &[]), "{name}");
+    }
+    assert_eq!(served.finished(&jobs[0].0)["attempts"], 2);
+    assert_eq!(served.finished(&jobs[1].0)["attempts"], 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_is_asked_to_end_ends_and_keeps_its_jobs() {
+    let folder = folder();
+    let served = Served::start(folder.path(), &[]);
+    let large = std::fs::read(night(folder.path(), "large.png", (2600, 2000))).unwrap();
+    let job = served.create(&Form::photo(&large));
+    let id = job["id"].as_str().unwrap();
+    wait_for(&served, id, "running");
+    assert_eq!(served.terminate(), Some(0));
+    let served = Served::start(folder.path(), &[]);
+    let job = served.finished(id);
+    assert_eq!((&job["state"], &job["attempts"]), (&"done".into(), &1.into()), "{job}");
+}
+
+#[test]
+fn two_servers_do_not_share_a_folder() {
+    let folder = folder();
+    let _served = Served::start(folder.path(), &[]);
+    let data = folder.path().join("data");
+    let arguments = ["serve", "--port", "0", "--data", data.to_str().unwrap()];
+    crate::run::relume(folder.path(), &arguments).assert_one_error(4, &["another relume serve"]);
+}
+
+fn wait_for(served: &Served, id: &str, state: &str) {
+    let start = Instant::now();
+    while served.get(&format!("/v1/jobs/{id}")).json()["state"] != state {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
