@@ -38,6 +38,9 @@ fn graph_of(card: &ModelCard) -> Option<Graph> {
 fn lively(graph: &Graph) -> Weights {
     let mut weights = Weights::initial(graph, 1);
     for (_, array) in weights.iter_mut().filter(|(_, array)| array.shape.len() == 4) {
+        if array.values.iter().all(|v| *v == 0.0) {
+            array.values.iter_mut().enumerate().for_each(|(i, v)| *v = (i % 7) as f32 - 3.0);
+        }
         let fan_in: usize = array.shape[1..].iter().product();
         let squares: f32 = array.values.iter().map(|v| v * v).sum();
         let spread = (squares / array.values.len() as f32).sqrt();
@@ -79,6 +82,7 @@ fn largest(values: &[f32]) -> f32 {
 
 fn worst(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
+    assert!(a.iter().chain(b).all(|v| v.is_finite()));
     a.iter().zip(b).fold(0.0, |worst, (a, b)| worst.max((a - b).abs()))
 }
 
@@ -96,6 +100,7 @@ fn three_executors_agree() {
         let feeds = feeds(&graph, height, width);
         let names: Vec<&str> = graph.outputs().keys().map(String::as_str).collect();
         let truth = reference::run(&graph, &weights, &feeds, &names).unwrap();
+        assert!(truth.values().all(|tensor| tensor.values.iter().all(|v| v.is_finite())));
 
         let device = Device::flex();
         let uploaded = Parameters::new(&weights, &device, false);

@@ -42,6 +42,9 @@ fn feeds(graph: &Graph) -> Feeds {
 fn lively(graph: &Graph) -> Weights {
     let mut weights = Weights::initial(graph, 1);
     for (_, array) in weights.iter_mut().filter(|(_, array)| array.shape.len() == 4) {
+        if array.values.iter().all(|v| *v == 0.0) {
+            array.values.iter_mut().enumerate().for_each(|(i, v)| *v = (i % 7) as f32 - 3.0);
+        }
         let fan_in: usize = array.shape[1..].iter().product();
         let squares: f32 = array.values.iter().map(|v| v * v).sum();
         let spread = (squares / array.values.len() as f32).sqrt();

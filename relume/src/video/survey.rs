@@ -117,7 +117,7 @@ impl Survey {
             let latest = start + frames;
             let mut end = latest.min(count);
             if latest < count {
-                let near = start + frames / 2..=latest;
+                let near = start + (frames / 2).max(1)..=latest;
                 end = self.cuts.iter().rev().copied().find(|cut| near.contains(cut)).unwrap_or(end);
             }
             pieces.push(start..end);
