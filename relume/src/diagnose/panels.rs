@@ -22,7 +22,7 @@ const SIGNAL: [f32; 3] = [0.85, 0.25, 0.15];
 pub struct Panel {
     /// One line for people.
     pub title: String,
-    /// The picture, [`SIDE`] pixels wide.
+    /// The picture, 256 pixels wide.
     pub image: Image<Srgb>,
 }
 
