@@ -27,6 +27,7 @@ PEERS = [
     "openvino-bf16",
     "torch",
     "torch-channels-last",
+    "torch-channels-last-avx2",
     "torch-bf16-channels-last",
     "ncnn",
 ]
@@ -267,6 +268,10 @@ class Peer:
         self.process.wait()
 
 
+# Holds PyTorch's own kernels and oneDNN's to what a laptop's processor has.
+TORCH_AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+
+
 def peers(args, path, width, height, output):
     ours = [args.relume, "bench", args.model, "--size", args.size, "--turns"]
     sets = [("relume", {})] + [(f"relume {s}", {"RELUME_CPU": s}) for s in args.isa]
@@ -278,7 +283,7 @@ def peers(args, path, width, height, output):
         command = [sys.executable, __file__, "--worker", name, path, str(width), str(height),
                    str(args.threads), output]
         try:
-            found.append(Peer(name, command))
+            found.append(Peer(name, command, TORCH_AVX2 if name.endswith("avx2") else None))
         except RuntimeError as error:
             print(f"left out: {name}: {error}", file=sys.stderr)
     return found

@@ -31,8 +31,6 @@ pub(crate) struct Settings<'a> {
     pub(crate) compatible: bool,
     /// Which way a picture is lit; none: the model decides.
     pub(crate) route: Option<Route>,
-    /// Threads to use; none: all.
-    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 /// A model ready to work.
@@ -43,9 +41,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Loads the model and sets the number of threads of the whole process.
+    /// Loads the model.
     pub(crate) fn load(settings: &Settings) -> Result<Self, Failure> {
-        set_threads(settings.threads)?;
         let restorer = find_model(settings.model)?;
         let restorer = match settings.strength {
             Some(strength) => restorer.strength(strength)?,
@@ -78,13 +75,25 @@ impl Engine {
     }
 }
 
-/// Sets the number of threads of the whole process.
+/// Makes this thread one of those that compute, of which there are `threads`, or one for each core.
+/// A network starts parallel work some ten thousand times, and from outside each time would wake a
+/// thread and wait. Not for a thread that waits for others: it would be missing.
+pub(crate) fn work_here(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
+    start(pool(threads).use_current_thread())
+}
+
+/// Sets the number of threads that compute; this one waits for them.
 pub(crate) fn set_threads(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
-    let Some(threads) = threads else { return Ok(()) };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.get())
-        .build_global()
-        .map_err(|error| Failure::new(Code::Machine, format!("--threads: {error}")))
+    start(pool(threads))
+}
+
+fn pool(threads: Option<NonZeroUsize>) -> rayon::ThreadPoolBuilder {
+    rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZeroUsize::get))
+}
+
+fn start(pool: rayon::ThreadPoolBuilder) -> Result<(), Failure> {
+    let wrong = |error| Failure::new(Code::Machine, format!("--threads: {error}"));
+    pool.build_global().map_err(wrong)
 }
 
 /// A model as workflows ask for it.

@@ -7,6 +7,7 @@ use relume_nn::cpu::{current_isa, peak_macs_per_second};
 use serde::Serialize;
 
 use crate::console::Console;
+use crate::engine::work_here;
 use crate::exit::{Code, Failure};
 
 /// Time networks on this machine: megapixels a second, share of the peak, memory, layers
@@ -71,6 +72,7 @@ fn size(text: &str) -> Result<Size, String> {
 /// Times every network at every size.
 pub(crate) fn run(args: &Args) -> Result<Code, Failure> {
     let console = Console { json: args.json, quiet: false };
+    work_here(None)?;
     let names =
         if args.models.is_empty() { vec!["lantern-s".to_owned()] } else { args.models.clone() };
     let cards: Vec<_> = names.iter().map(|name| models::find(name)).collect::<Result<_, _>>()?;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::{duration, memory};
 use crate::batch::Batch;
 use crate::console::{self, Console};
-use crate::engine::{Engine, Settings};
+use crate::engine::{Engine, Settings, work_here};
 use crate::exit::{Code, Failure};
 use crate::inputs::{Input, collect};
 use crate::progress::{Meter, catch_interrupts, interrupt, interrupted};
@@ -134,6 +134,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let inputs = collect(&args.inputs, output.folder())?;
     let pairs = plan(&inputs, &output)?;
     check_stdout(&pairs, args)?;
+    work_here(args.threads)?;
     let mut engine = Engine::load(&Settings {
         model: &args.model,
         strength: args.strength,
@@ -143,7 +144,6 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         always: args.always,
         compatible: args.compatible,
         route: args.route,
-        threads: args.threads,
     })?;
     catch_interrupts()?;
     let mut batch = Batch::new("restore", console);

@@ -82,7 +82,7 @@ struct Run<'a> {
 /// Runs a workflow on all inputs.
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let console = Console { json: args.json, quiet };
-    engine::set_threads(args.threads)?;
+    engine::work_here(args.threads)?;
     let workflow = Workflow::load(&args.workflow, &args.set, &engine::model)?;
     let output = Output::understand(args.output.as_deref())?;
     let inputs = collect(&args.inputs, output.folder())?;

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{duration, memory};
 use crate::console::Console;
-use crate::engine::{Engine, Settings};
+use crate::engine::{Engine, Settings, set_threads};
 use crate::exit::{Code, Failure};
 use crate::inputs::{DASH, MARK};
 use crate::progress::{Meter, catch_interrupts, interrupted};
@@ -192,6 +192,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
 }
 
 fn engine(args: &Args) -> Result<Engine, Failure> {
+    set_threads(args.threads)?;
     Engine::load(&Settings {
         model: &args.model,
         strength: args.strength,
@@ -201,7 +202,6 @@ fn engine(args: &Args) -> Result<Engine, Failure> {
         always: args.always,
         compatible: false,
         route: args.route,
-        threads: args.threads,
     })
 }
 

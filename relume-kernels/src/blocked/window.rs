@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::aligned::Aligned;
 
 /// Channels in one block.
@@ -103,9 +105,8 @@ impl Window {
             let row = self.row_stride();
             let kept = (rows.start - self.base) * row..(self.rows.end - self.base) * row;
             let group = self.group_stride().max(1);
-            for values in self.data.as_mut_slice().chunks_exact_mut(group) {
-                values.copy_within(kept.clone(), 0);
-            }
+            let groups = self.data.as_mut_slice().par_chunks_exact_mut(group);
+            groups.for_each(|values| values.copy_within(kept.clone(), 0));
             self.base = rows.start;
         }
         self.rows = rows;
@@ -279,11 +280,12 @@ impl Window {
         }
         assert_eq!((self.lanes, self.columns()), (from.lanes, from.columns()), "rows of {from:?}");
         let len = rows.len() * self.row_stride();
-        for group in 0..self.groups() {
-            let to = self.place(group, rows.start, self.columns.start);
+        let first = self.place(0, rows.start, self.columns.start);
+        let stride = self.group_stride().max(1);
+        let groups = self.data.as_mut_slice().par_chunks_exact_mut(stride);
+        groups.enumerate().for_each(|(group, values)| {
             let source = from.place(group, rows.start, from.columns.start);
-            self.data.as_mut_slice()[to..to + len]
-                .copy_from_slice(&from.data()[source..source + len]);
-        }
+            values[first..first + len].copy_from_slice(&from.data()[source..source + len]);
+        });
     }
 }

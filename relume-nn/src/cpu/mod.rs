@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use relume_kernels::{
     Isa, Method, current_isa, force_isa, isa_from_environment, peak_macs_per_second,
 };
-use relume_kernels::{PackedConv, Window};
+use relume_kernels::{Buffer, PackedConv, Window};
 
 use crate::graph::{Extent, Graph, NodeId};
 use crate::layer::Layer;
@@ -119,7 +119,9 @@ struct Strips {
     rows: usize,
     /// How many of each strip's columns the next one reads again.
     again: Vec<usize>,
-    /// Bytes of the feature maps of the largest strip, and of the columns kept between strips.
+    /// Numbers that each buffer must hold, in whatever strip it is used.
+    buffers: Vec<usize>,
+    /// Bytes of the buffers, and of the columns kept between strips.
     bytes: usize,
 }
 
@@ -348,15 +350,17 @@ impl Network {
         let mut finished = 0;
         let mut times = vec![Duration::ZERO; self.program.steps.len()];
         let task = self.task(plan);
+        let mut buffers: Vec<Buffer> = cut.buffers.iter().map(|&len| Buffer::of(len)).collect();
         for (columns, &again) in cut.columns.iter().zip(&cut.again) {
             canvas.begin(columns.clone(), again);
             let schedule = Schedule::new(&task, columns.clone(), cut.rows);
-            let mut strip = Strip::new(self, &schedule, &fixed, plan.padded);
+            let mut strip = Strip::new(self, &schedule, &fixed, plan.padded, buffers);
             strip.run(canvas, plan.output, height, &mut |rows| {
                 finished += rows;
                 report(finished as f32 / all)
             })?;
             times.iter_mut().zip(&strip.times).for_each(|(all, time)| *all += *time);
+            buffers = strip.into_buffers();
         }
         Ok(times)
     }
@@ -403,17 +407,20 @@ impl Network {
 impl Strips {
     /// The strips `columns`, each `rows` output rows a round; `input` is the picture's value.
     fn new(task: &Task<'_>, columns: Vec<Range<usize>>, rows: usize, input: Option<usize>) -> Self {
-        let mut maps = 0;
+        let mut buffers: Vec<usize> = Vec::new();
         let mut again = Vec::new();
         for strip in &columns {
             let schedule = Schedule::new(task, strip.clone(), rows);
-            maps = maps.max(schedule.bytes());
+            buffers.resize(buffers.len().max(schedule.buffers.len()), 0);
+            let both = buffers.iter_mut().zip(&schedule.buffers);
+            both.for_each(|(most, &len)| *most = len.max(*most));
             let first = input.map_or(strip.start, |input| schedule.columns[input].start);
             again.push(strip.start - first);
         }
         again.rotate_left(1); // nothing is read again to the left of the first
         let kept = again.iter().max().map_or(0, |columns| 3 * 4 * columns * task.height);
-        Self { columns, rows, again, bytes: maps + kept }
+        let maps = 4 * buffers.iter().sum::<usize>();
+        Self { columns, rows, again, buffers, bytes: maps + kept }
     }
 
     /// The fewest strips, and the longest rounds, that stay inside the budget.

@@ -29,14 +29,16 @@ pub(super) struct Strip<'a> {
 }
 
 impl<'a> Strip<'a> {
-    /// A strip of a picture that the network sees with `padded` rows and columns.
+    /// A strip of a picture that the network sees with `padded` rows and columns, in `buffers`
+    /// with room for what the schedule puts there.
     pub(super) fn new(
         network: &'a Network,
         schedule: &'a Schedule,
         fixed: &'a [Option<Window>],
         padded: (usize, usize),
+        buffers: Vec<Buffer>,
     ) -> Self {
-        let buffers = schedule.buffers.iter().map(|&len| Some(Buffer::of(len))).collect();
+        let buffers = buffers.into_iter().map(Some).collect();
         let windows = (0..fixed.len()).map(|_| None).collect();
         let times = vec![Duration::ZERO; network.program.steps.len()];
         let relit = BTreeMap::new();
@@ -71,6 +73,14 @@ impl<'a> Strip<'a> {
             done(finished)?;
         }
         Ok(())
+    }
+
+    /// The buffers, for the next strip.
+    pub(super) fn into_buffers(mut self) -> Vec<Buffer> {
+        for (window, buffer) in self.windows.into_iter().flatten() {
+            self.buffers[buffer] = Some(window.into_buffer());
+        }
+        self.buffers.into_iter().map(Option::unwrap_or_default).collect()
     }
 
     /// Frees the buffer of a value and keeps some of its rows elsewhere.

@@ -10,7 +10,8 @@ use relume_media::{Image, Srgb};
 use relume_nn::relight::{Exposure, encode};
 use relume_nn::{Feeds, Tensor};
 
-use super::{Run, Task, TaskCard, damage, inputs, pair, random_square, tensor};
+use super::{Run, Task, TaskCard};
+use super::{damage, inputs, mirrored, pair, random_square, tensor, unmirrored};
 use crate::batch::Batch;
 use crate::datasets::Item;
 use crate::recipe::Stage;
@@ -23,7 +24,9 @@ pub(super) const CARD: TaskCard = TaskCard {
            exposure, and the brightness it was meant to have",
     fits: |graph| inputs(graph).contains(&THUMBNAIL) && inputs(graph).contains(&EXPOSURE),
     typical: |graph| (CARD.fits)(graph),
-    build: |_, stage| Ok(Box::new(Lantern { stage: stage.clone() })),
+    build: |graph, stage| {
+        Ok(Box::new(Lantern { stage: stage.clone(), multiple: graph.multiple() }))
+    },
     losses: &[
         ("charbonnier", 1.0, RESTORED),
         ("gradient", 0.5, RESTORED),
@@ -37,6 +40,8 @@ const BRIGHTNESS_SPREAD: f32 = 0.35;
 
 struct Lantern {
     stage: Stage,
+    /// What the sides of a picture must be a multiple of.
+    multiple: usize,
 }
 
 /// One damaged view with everything that the network is told and should answer.
@@ -75,7 +80,8 @@ impl Task for Lantern {
         picture: &Image<Srgb>,
     ) -> Result<Vec<(&'static str, Image<Srgb>)>> {
         let thumbnail = Thumbnail::of(picture);
-        let mut feeds = told(picture, &thumbnail.neutral(), Exposure::NEUTRAL);
+        let padded = mirrored(picture, self.multiple);
+        let mut feeds = told(&padded, &thumbnail.neutral(), Exposure::NEUTRAL);
         let missing = |name| relume_nn::Error::Run(format!("the network gave no {name}"));
         let mut answer = network(&feeds, &[BRIGHTNESS])?;
         let brightness = answer.remove(BRIGHTNESS).ok_or_else(|| missing(BRIGHTNESS))?.values[0];
@@ -84,7 +90,7 @@ impl Task for Lantern {
         feeds.insert(EXPOSURE.into(), scalars);
         let mut answer = network(&feeds, &[RESTORED])?;
         let restored = answer.remove(RESTORED).ok_or_else(|| missing(RESTORED))?;
-        let restored = Image::from_planar(picture.size(), restored.values)?;
+        let restored = unmirrored(restored, picture.size())?;
         let exposed = picture.clone().map(|v| exposure.relight(v));
         Ok(vec![("exposed", exposed), ("restored", restored)])
     }

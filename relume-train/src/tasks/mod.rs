@@ -174,6 +174,25 @@ fn random_square(size: Size, side: usize, rng: &mut impl Rng) -> Rect {
     Rect { x, y, size: Size::new(width, height) }
 }
 
+/// A picture whose sides are the next multiples of `multiple`, mirrored beyond the lower and right
+/// edge as when restoring.
+fn mirrored(picture: &Image<Srgb>, multiple: usize) -> Image<Srgb> {
+    let Size { width, height } = picture.size();
+    let turn = |i: usize, length: usize| {
+        let period = (2 * (length - 1)).max(1);
+        (i % period).min(period - i % period)
+    };
+    let padded = Size::new(width.next_multiple_of(multiple), height.next_multiple_of(multiple));
+    Image::from_fn(padded, |x, y| picture.get(turn(x, width), turn(y, height)))
+}
+
+/// The part of an answer `[1, 3, h, w]` that a picture of `size` was before it was [`mirrored`].
+fn unmirrored(answer: Tensor, size: Size) -> Result<Image<Srgb>> {
+    let [_, _, height, width] = answer.shape;
+    let whole = Image::from_planar(Size::new(width, height), answer.values)?;
+    Ok(whole.crop(Rect { x: 0, y: 0, size })?)
+}
+
 /// A picture as a tensor `[1, 3, h, w]`.
 fn tensor<L: Light>(image: &Image<L>) -> Tensor {
     Tensor::new([1, 3, image.height(), image.width()], image.values().to_vec())

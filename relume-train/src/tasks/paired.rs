@@ -2,10 +2,10 @@
 
 use rand_chacha::ChaCha8Rng;
 use relume::models::MODELS;
-use relume_media::{Image, Size, Srgb};
+use relume_media::{Image, Srgb};
 use relume_nn::{Feeds, Graph};
 
-use super::{Run, Task, TaskCard, inputs, pair, random_square, tensor};
+use super::{Run, Task, TaskCard, inputs, mirrored, pair, random_square, tensor, unmirrored};
 use crate::batch::Batch;
 use crate::datasets::Item;
 use crate::recipe::Stage;
@@ -49,19 +49,13 @@ impl Ports {
         })
     }
 
-    /// Runs the network on a whole picture, its edges repeated up to the size the network needs.
+    /// Runs the network on a whole picture, mirrored up to the size the network needs.
     pub(super) fn run(&self, network: Run<'_>, picture: &Image<Srgb>) -> Result<Image<Srgb>> {
-        let size = picture.size();
-        let up = |length: usize| length.next_multiple_of(self.multiple);
-        let padded = Size::new(up(size.width), up(size.height));
-        let edge = |x: usize, y: usize| picture.get(x.min(size.width - 1), y.min(size.height - 1));
-        let feeds =
-            Feeds::from([(self.input.clone(), tensor::<Srgb>(&Image::from_fn(padded, edge)))]);
-        let mut answer = network(&feeds, &[&self.output])?;
+        let padded = tensor(&mirrored(picture, self.multiple));
+        let mut answer = network(&Feeds::from([(self.input.clone(), padded)]), &[&self.output])?;
         let missing = || relume_nn::Error::Run(format!("the network gave no {}", self.output));
         let answer = answer.remove(&self.output).ok_or_else(missing)?;
-        let whole = Image::from_planar(padded, answer.values)?;
-        Ok(whole.crop(relume_media::Rect { x: 0, y: 0, size })?.map(|v: f32| v.clamp(0.0, 1.0)))
+        Ok(unmirrored(answer, picture.size())?.map(|v: f32| v.clamp(0.0, 1.0)))
     }
 }
 
