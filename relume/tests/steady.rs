@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use relume::Restorer;
 use relume::metrics::{Flicker, psnr};
-use relume::video::{Beside, Denoiser, Run, Survey, restore_frames, stream};
+use relume::video::{Beside, Run, Survey, restore_frames, stream};
 use relume_media::atomic::Overwrite;
 use relume_media::degrade::{Degradation, FixedDegradation};
 use relume_media::photo::SaveOptions;
@@ -24,6 +24,7 @@ type Scene = (&'static str, [f32; 2]);
 
 const SKY: Scene = ("train/night/trident_lighted-city-at-night-2313070.jpg", [40.0, 60.0]);
 const PORTRAIT: Scene = ("test/kodak/4.webp", [60.0, 150.0]);
+const SHUTTERS: Scene = ("test/kodak/7.webp", [60.0, 150.0]);
 
 /// The picture panned over by a hand that trembles, or none with the reason printed.
 fn truth((name, [left, top]): Scene) -> Option<Vec<Image<Srgb>>> {
@@ -117,14 +118,14 @@ impl FrameSink for Shelf {
 fn as_video(
     restorer: &Restorer,
     images: &[Image<Srgb>],
-    denoiser: Option<Denoiser>,
+    denoise: bool,
 ) -> Vec<Image<Srgb>> {
     let survey = Survey::of(&mut Memory::new(images), restorer, None, |_| Ok(())).unwrap();
     assert_eq!((survey.times_us.len(), survey.cuts.len()), (FRAMES, 0), "a pan has no cut");
     let plans = survey.plans(&restorer.usual_plan());
     let times_us = &survey.times_us;
     let run =
-        Run { restorer, times_us, plans: &plans, cuts: &[], denoiser, beside: Beside::Nothing };
+        Run { restorer, times_us, plans: &plans, cuts: &[], denoise, beside: Beside::Nothing };
     let frames = Arc::new(Mutex::new(Vec::new()));
     // In two pieces, as a job does it.
     for piece in [0..7, 7..FRAMES] {
@@ -168,8 +169,8 @@ fn compare(scene: Scene) -> Option<Found> {
     let restorer = Restorer::load("lantern-s").unwrap();
     let restored = |image: &Image<Srgb>| restorer.image(image, &Progress::silent()).unwrap().0;
     let one_by_one: Vec<_> = dark.iter().map(restored).collect();
-    let smooth = as_video(&restorer, &dark, None);
-    let clean = as_video(&restorer, &dark, Some(Denoiser::default()));
+    let smooth = as_video(&restorer, &dark, false);
+    let clean = as_video(&restorer, &dark, true);
     judge("as shot", &dark, &truth);
     let mut own = Flicker::default();
     truth.iter().for_each(|frame| own.push(frame, frame).unwrap());
@@ -196,13 +197,13 @@ fn compare(scene: Scene) -> Option<Found> {
 
 #[test]
 fn a_dark_hand_held_clip_comes_out_steadier_and_nearer_to_the_truth() {
-    // Of these two the portrait was never trained on.
-    for (scene, most) in [(SKY, 1.2), (PORTRAIT, 1.75)] {
+    // The sky was trained on, the others never.
+    for (scene, light, most) in [(SKY, 0.8, 1.0), (PORTRAIT, 0.8, 1.2), (SHUTTERS, 0.9, 1.35)] {
         let Some(found) = compare(scene) else { return };
         let Found { alone, steady, denoised, truth } = found;
         println!("flicker of the video: {:.2} times that of the truth", denoised.1 / truth);
         assert!(steady.0 > alone.0 && denoised.0 > alone.0, "{steady:?} {denoised:?} {alone:?}");
-        assert!(steady.1 < 0.8 * alone.1, "{steady:?} {alone:?}");
+        assert!(steady.1 < light * alone.1, "{steady:?} {alone:?}");
         assert!(denoised.1 < 0.4 * alone.1, "{denoised:?} {alone:?}");
         assert!(denoised.1 <= most * truth, "{denoised:?} {truth}");
     }

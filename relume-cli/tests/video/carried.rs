@@ -150,3 +150,21 @@ fn a_part_keeps_sound_and_picture_together() {
     assert!(number("start_time").abs() < 0.024, "{report}");
     assert!((number("duration") - 2.0).abs() < 0.048, "{report}");
 }
+
+#[test]
+fn hdr_data_is_kept_where_it_can_be_and_named_as_lost_elsewhere() {
+    let Some(ffmpeg) = ffmpeg() else { return };
+    let folder = folder();
+    let folder = folder.path();
+    make(&ffmpeg, folder, &format!("{} {HDR10} in.mkv", moving("96x64", 0.2)));
+    for (codec, kept) in [("hevc", true), ("av1", true), ("vp9", true), ("ffv1", false)] {
+        let result = format!("{codec}.mkv");
+        let outcome = pass(folder, "in.mkv", &result, &["--codec", codec]);
+        assert_eq!(outcome.code, 0, "{}", outcome.words);
+        let report = probe(folder, &result, &["-show_streams"]);
+        let data = report["streams"][0]["side_data_list"].to_string();
+        assert_eq!(data.contains("max_content"), kept, "{codec}: {data}");
+        let warnings = outcome.records().remove(0)["warnings"].to_string();
+        assert_eq!(warnings.contains("HDR10"), !kept, "{codec}: {warnings}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::format::Planes;
-use super::info::VideoInfo;
+use super::info::{Hdr10, VideoInfo};
 use super::tool::Ffmpeg;
 use crate::{Error, ErrorKind, Result, Size};
 
@@ -137,6 +137,9 @@ impl Encoder {
         let pad = odd && !ANY_SIZE.contains(&name);
         if pad {
             notes.push(format!("{name} holds even sizes only; {width}×{height} gets a black edge"));
+        }
+        if part == "nut" && info.hdr != Hdr10::default() {
+            notes.push(format!("{name} keeps no HDR10 data; --codec hevc and --codec av1 do"));
         }
         let name = name.to_owned();
         Ok(Self { name, notes, arguments, part, last: None, from_rgb, pad })

@@ -10,12 +10,8 @@ use relume_media::{Image, Size, Srgb};
 
 use super::motion::{Motion, Pyramid};
 
-/// Frames before and after that are looked at.
-const REACH: usize = 5;
 /// Pixels around, to each side, over which a difference is judged.
 const AROUND: usize = 2;
-/// Differences that are trusted, as a multiple of what noise makes.
-const TRUSTED: f32 = 1.6;
 /// How fast trust falls beyond.
 const FALL: f32 = 3.0;
 /// Steps of brightness that noise is told for.
@@ -43,20 +39,24 @@ impl Seen {
 /// Averages frames along their motion.
 #[derive(Debug, Clone, Copy)]
 pub struct Denoiser {
-    /// Frames after the one at hand that it needs; none for streams.
+    /// Frames before the one at hand that it needs.
+    pub before: usize,
+    /// Frames after it that it needs; none for streams.
     pub after: usize,
-}
-
-impl Default for Denoiser {
-    fn default() -> Self {
-        Self { after: REACH }
-    }
+    /// Differences that are trusted, as a multiple of what noise makes.
+    pub trusted: f32,
 }
 
 impl Denoiser {
-    /// Frames before the one at hand that it needs.
-    pub fn before(self) -> usize {
-        REACH
+    /// Takes noise off frames as they were shot.
+    pub const NOISE: Self = Self { before: 5, after: 5, trusted: 1.6 };
+    /// Takes off restored frames what still differs from one to the next.
+    pub const REST: Self = Self { before: 3, after: 3, trusted: 6.0 };
+
+    /// The same with no frames to come.
+    #[must_use]
+    pub fn causal(self) -> Self {
+        Self { after: 0, ..self }
     }
 
     /// The frame at hand with less noise.
@@ -69,7 +69,7 @@ impl Denoiser {
             let warped: Vec<Vec<f32>> =
                 (0..3).map(|c| motion.warp(other.image.channel(c))).collect();
             let luma = motion.warp(&other.pyramid.luma().values);
-            let weights = weights(&own.pyramid.luma().values, &luma, own.image.size());
+            let weights = self.weights(&own.pyramid.luma().values, &luma, own.image.size());
             for (channel, warped) in warped.iter().enumerate() {
                 let sums = sum.channel_mut(channel).par_iter_mut();
                 sums.zip(warped).zip(&weights).for_each(|((sum, v), w)| *sum += w * v);
@@ -82,19 +82,20 @@ impl Denoiser {
         }
         sum
     }
-}
 
-/// How far each pixel of `other` is to be trusted as a second look at `own`, 0 to 1.
-fn weights(own: &[f32], other: &[f32], size: Size) -> Vec<f32> {
-    let sigma = noise(own, other, size);
-    let relative: Vec<f32> = own
-        .par_iter()
-        .zip(other)
-        .map(|(a, b)| (a - b).powi(2) / (2.0 * sigma[step(0.5 * (a + b))].powi(2)))
-        .collect();
-    let mut weights = mean_around(&relative, size);
-    weights.par_iter_mut().for_each(|w| *w = (-FALL * (*w - TRUSTED).max(0.0)).exp());
-    weights
+    /// How far each pixel of `other` is to be trusted as a second look at `own`, 0 to 1.
+    fn weights(self, own: &[f32], other: &[f32], size: Size) -> Vec<f32> {
+        let sigma = noise(own, other, size);
+        let relative: Vec<f32> = own
+            .par_iter()
+            .zip(other)
+            .map(|(a, b)| (a - b).powi(2) / (2.0 * sigma[step(0.5 * (a + b))].powi(2)))
+            .collect();
+        let mut weights = mean_around(&relative, size);
+        let trust = |w: f32| (-FALL * (w - self.trusted).max(0.0)).exp();
+        weights.par_iter_mut().for_each(|w| *w = trust(*w));
+        weights
+    }
 }
 
 fn step(luma: f32) -> usize {
@@ -157,6 +158,8 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    const BOTH: [Denoiser; 2] = [Denoiser::NOISE, Denoiser::REST];
+
     fn frame(step: f32, noise: f32, seed: u32, object: Option<usize>) -> Image<Srgb> {
         let mut state = seed.wrapping_mul(747_796_405) | 1;
         Image::from_fn(Size::new(96, 80), |x, y| {
@@ -195,15 +198,19 @@ mod tests {
         let truth = frame(0.0, 0.0, 1, None);
         let noisy = window(0.03, false);
         let before = error(&noisy.frame().image, &truth);
-        let after = error(&Denoiser::default().denoise(&noisy), &truth);
-        assert!(after < 0.62 * before, "{before} {after}");
+        for denoiser in BOTH {
+            let after = error(&denoiser.denoise(&noisy), &truth);
+            assert!(after < 0.62 * before, "{before} {after}");
+        }
         // A bright square that jumps: neither it nor its neighbours' places get a ghost.
         let objects = window(0.01, true);
         let truth = frame(0.0, 0.0, 1, Some(40));
-        let found = Denoiser::default().denoise(&objects);
-        let worst = found.values().iter().zip(truth.values()).map(|(a, b)| (a - b).abs());
-        assert!(worst.fold(0.0, f32::max) < 0.12);
-        assert!(error(&found, &truth) < error(&objects.frame().image, &truth));
+        for denoiser in BOTH {
+            let found = denoiser.denoise(&objects);
+            let worst = found.values().iter().zip(truth.values()).map(|(a, b)| (a - b).abs());
+            assert!(worst.fold(0.0, f32::max) < 0.12);
+            assert!(error(&found, &truth) < error(&objects.frame().image, &truth));
+        }
     }
 
     #[test]
@@ -219,24 +226,27 @@ mod tests {
         };
         let window =
             FrameWindow { frames: vec![thing(false), thing(true), thing(false)], center: 1 };
-        let found = Denoiser::default().denoise(&window);
-        let worst = found.values().iter().zip(window.frame().image.values());
-        let worst = worst.fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
-        assert!(worst < 0.05, "{worst}");
+        for denoiser in BOTH {
+            let found = denoiser.denoise(&window);
+            let worst = found.values().iter().zip(window.frame().image.values());
+            let worst = worst.fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
+            assert!(worst < 0.05, "{worst}");
+        }
     }
 
     #[test]
     fn clean_frames_stay_as_they_are() {
         let frames = (0..3).map(|i| Arc::new(Seen::new(frame(i as f32 * 0.37, 0.0, 1, None))));
         let window = FrameWindow { frames: frames.collect(), center: 1 };
-        let found = Denoiser::default().denoise(&window);
-        assert!(error(&found, &window.frame().image) < 0.004);
+        for denoiser in BOTH {
+            assert!(error(&denoiser.denoise(&window), &window.frame().image) < 0.004);
+        }
     }
 
     #[test]
     fn a_frame_alone_is_itself() {
         let own = Arc::new(Seen::new(frame(0.0, 0.02, 3, None)));
         let window = FrameWindow { frames: vec![Arc::clone(&own)], center: 0 };
-        assert_eq!(Denoiser::default().denoise(&window), own.image);
+        assert_eq!(Denoiser::NOISE.denoise(&window), own.image);
     }
 }

@@ -16,7 +16,6 @@ use relume_media::video::{
 use relume_media::{Error as MediaError, ErrorKind, Size};
 use serde_json::{Value, json};
 
-use super::denoise::Denoiser;
 use super::pipeline::{Beside, Run, restore_frames};
 use super::survey::Survey;
 use crate::restore::Plan;
@@ -163,7 +162,7 @@ impl<'a> Job<'a> {
             times_us: &survey.times_us,
             plans,
             cuts: &survey.cuts,
-            denoiser: self.options.denoise.then(Denoiser::default),
+            denoise: self.options.denoise,
             beside: self.options.beside,
         }
     }

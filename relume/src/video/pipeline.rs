@@ -2,6 +2,7 @@
 //!
 //! reading → [queue] → light and denoising → [queue] → network → [queue] → samples and writing
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -40,8 +41,8 @@ pub struct Run<'a> {
     pub plans: &'a [Plan],
     /// Frames that begin a new scene.
     pub cuts: &'a [usize],
-    /// Averaging along motion, if wanted.
-    pub denoiser: Option<Denoiser>,
+    /// Whether frames are averaged along their motion, before and after they are restored.
+    pub denoise: bool,
     /// What is written.
     pub beside: Beside,
 }
@@ -73,10 +74,10 @@ pub fn restore_frames(
         let (to_restore, prepared) = sync_channel(QUEUE);
         let (to_write, restored) = sync_channel(QUEUE);
         let reading = scope.spawn(move || read(run, source, reads, &to_prepare));
-        let range = wanted.clone();
+        let (restores, writes) = (run.restores(&wanted), wanted.clone());
         let preparing =
-            scope.spawn(move || prepare(run, (size, coding), range, &frames, &to_restore));
-        let writing = scope.spawn(move || write(run, (size, coding), &restored, sink));
+            scope.spawn(move || prepare(run, (size, coding), restores, &frames, &to_restore));
+        let writing = scope.spawn(move || write(run, (size, coding), writes, &restored, sink));
         let mut restoring = Ok(());
         for mut work in prepared {
             restoring = restore(run, &mut work);
@@ -85,7 +86,9 @@ pub fn restore_frames(
             if restoring.is_err() || to_write.send(work).is_err() {
                 break;
             }
-            restoring = report(number);
+            if wanted.contains(&number) {
+                restoring = report(number);
+            }
             if restoring.is_err() {
                 break;
             }
@@ -109,8 +112,20 @@ pub fn restore_frames(
 impl Run<'_> {
     /// The frames that must be read to restore `wanted`.
     pub fn reads(&self, wanted: &Range<usize>) -> Range<usize> {
-        let (before, after) = self.denoiser.map_or((0, 0), |d| (d.before(), d.after));
-        wanted.start.saturating_sub(before)..(wanted.end + after).min(self.times_us.len())
+        self.around(Denoiser::NOISE, &self.restores(wanted))
+    }
+
+    /// The frames that must be restored for it.
+    fn restores(&self, wanted: &Range<usize>) -> Range<usize> {
+        self.around(Denoiser::REST, wanted)
+    }
+
+    fn around(&self, denoiser: Denoiser, wanted: &Range<usize>) -> Range<usize> {
+        if !self.denoise {
+            return wanted.clone();
+        }
+        let end = (wanted.end + denoiser.after).min(self.times_us.len());
+        wanted.start.saturating_sub(denoiser.before)..end
     }
 }
 
@@ -149,45 +164,83 @@ fn prepare(
     from: &Receiver<(usize, Frame)>,
     to: &SyncSender<Work>,
 ) -> Result<()> {
-    let Some(denoiser) = run.denoiser else {
-        for (number, frame) in from {
-            let image = match run.plans[number].left_alone {
-                true => None,
-                false => Some(frame.image(size, &coding)?),
-            };
-            if to.send(Work { number, frame, image }).is_err() {
-                break;
-            }
-        }
-        return Ok(());
-    };
-    let mut windows = Windows::new(denoiser.before(), denoiser.after);
-    let mut waiting = std::collections::VecDeque::new();
-    let mut open = true;
-    while open {
-        match from.recv() {
-            Ok((number, frame)) => {
-                let seen = Seen::new(frame.image(size, &coding)?);
-                windows.push(seen, run.cuts.contains(&number));
-                waiting.push_back((number, frame));
-            }
-            Err(_) => {
-                windows.end();
-                open = false;
-            }
-        }
-        while let Some(window) = windows.next_window() {
-            let Some((number, frame)) = waiting.pop_front() else { break };
-            if !wanted.contains(&number) {
-                continue;
-            }
-            let image = (!run.plans[number].left_alone).then(|| denoiser.denoise(&window));
-            if to.send(Work { number, frame, image }).is_err() {
-                return Ok(());
+    let works = from.iter().map(|(number, frame)| {
+        let seen = !run.plans[number].left_alone;
+        let image = if seen { Some(frame.image(size, &coding)?) } else { None };
+        Ok(Work { number, frame, image })
+    });
+    run.average(Denoiser::NOISE, wanted, works, &mut |work| Ok(to.send(work).is_ok()))
+}
+
+/// Frames that wait for their neighbours.
+struct Waiting {
+    denoiser: Denoiser,
+    windows: Windows<Seen>,
+    frames: VecDeque<(usize, Frame)>,
+}
+
+impl Waiting {
+    fn new(denoiser: Denoiser) -> Self {
+        let windows = Windows::new(denoiser.before, denoiser.after);
+        Self { denoiser, windows, frames: VecDeque::new() }
+    }
+
+    /// The next frame of those wanted that has its neighbours, averaged with them.
+    fn next(&mut self, wanted: &Range<usize>) -> Option<Work> {
+        loop {
+            let window = self.windows.next_window()?;
+            let (number, frame) = self.frames.pop_front()?;
+            if wanted.contains(&number) {
+                return Some(Work { number, frame, image: Some(self.denoiser.denoise(&window)) });
             }
         }
     }
-    Ok(())
+}
+
+impl Run<'_> {
+    /// Gives on the frames `wanted`, averaged with their neighbours in the scene where they have an
+    /// image; until `give` says that nobody listens.
+    fn average(
+        self,
+        denoiser: Denoiser,
+        wanted: Range<usize>,
+        works: impl Iterator<Item = Result<Work>>,
+        give: &mut dyn FnMut(Work) -> Result<bool>,
+    ) -> Result<()> {
+        let mut waiting = Waiting::new(denoiser);
+        for work in works {
+            let Work { number, frame, image } = work?;
+            let listens = match image {
+                Some(image) if self.denoise => {
+                    waiting.windows.push(Seen::new(image), self.cuts.contains(&number));
+                    waiting.frames.push_back((number, frame));
+                    true
+                }
+                // Nothing to average: a scene that is left alone.
+                image => {
+                    waiting.windows.end();
+                    while let Some(work) = waiting.next(&wanted) {
+                        give(work)?;
+                    }
+                    waiting = Waiting::new(denoiser);
+                    !wanted.contains(&number) || give(Work { number, frame, image })?
+                }
+            };
+            if !listens {
+                return Ok(());
+            }
+            while let Some(work) = waiting.next(&wanted) {
+                if !give(work)? {
+                    return Ok(());
+                }
+            }
+        }
+        waiting.windows.end();
+        while let Some(work) = waiting.next(&wanted) {
+            give(work)?;
+        }
+        Ok(())
+    }
 }
 
 fn restore(run: Run<'_>, work: &mut Work) -> Result<()> {
@@ -197,15 +250,16 @@ fn restore(run: Run<'_>, work: &mut Work) -> Result<()> {
     }
 }
 
-/// Light to samples, and into the file; gives the number of frames.
+/// Less of what still flickers, light to samples, and into the file; gives the number of frames.
 fn write(
     run: Run<'_>,
     (size, coding): (Size, Coding),
+    wanted: Range<usize>,
     from: &Receiver<Work>,
     mut sink: Box<dyn FrameSink>,
 ) -> Result<usize> {
     let mut count = 0;
-    for Work { frame, image, .. } in from {
+    run.average(Denoiser::REST, wanted, from.iter().map(Ok), &mut |Work { frame, image, .. }| {
         let frame = match (run.beside, image) {
             (Beside::Nothing, None) => frame,
             (Beside::Nothing, Some(image)) => frame.with_image(&image, &coding),
@@ -217,7 +271,8 @@ fn write(
         };
         sink.write(&frame)?;
         count += 1;
-    }
+        Ok(true)
+    })?;
     sink.finish()?;
     Ok(count)
 }
@@ -243,8 +298,9 @@ pub fn stream(
     report: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<()> {
     let (size, coding, like) = (source.size(), *source.coding(), restorer.usual_plan());
-    let denoiser = Denoiser { after: 0 };
-    let mut windows = Windows::new(denoiser.before(), 0);
+    let [noise, rest] = [Denoiser::NOISE, Denoiser::REST].map(Denoiser::causal);
+    let mut shot = Windows::new(noise.before, 0);
+    let mut restored = Windows::new(rest.before, 0);
     let (mut scenes, mut light, mut route) =
         (Scenes::default(), Causal::default(), Hysteresis::default());
     let (mut next_look, mut wanted, mut number) = (i64::MIN, None, 0);
@@ -260,9 +316,9 @@ pub fn stream(
             next_look = frame.time_us + LOOK_EVERY_US;
         }
         if denoise {
-            windows.push(Seen::new(image.clone()), cut);
-            if let Some(window) = windows.next_window() {
-                image = denoiser.denoise(&window);
+            shot.push(Seen::new(image.clone()), cut);
+            if let Some(window) = shot.next_window() {
+                image = noise.denoise(&window);
             }
         }
         let now = wanted.map(|light| Light { time_us: frame.time_us, ..light });
@@ -272,6 +328,12 @@ pub fn stream(
             None => frame,
             Some(plan) => {
                 restorer.follow(&mut image, plan, &Progress::silent())?;
+                if denoise {
+                    restored.push(Seen::new(image.clone()), cut);
+                    if let Some(window) = restored.next_window() {
+                        image = rest.denoise(&window);
+                    }
+                }
                 frame.with_image(&image, &coding)
             }
         };
