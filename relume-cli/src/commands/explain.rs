@@ -59,6 +59,8 @@ const TOPICS: &[Topic] = &[
     topic!("light-types", "alen", "routing"),
     topic!("highlights", "over-exposure", "hallucination"),
     topic!("other-families", "retinex", "fourier", "diffusion", "flow", "mamba", "burst", "gyro"),
+    topic!("video", "flicker", "frames"),
+    topic!("workflows", "diagnosis", "inspect", "nodes"),
     topic!("data", "datasets", "lol", "lol-blur"),
     topic!("degradation", "degrade", "synthesis"),
     topic!("training", "recipes", "losses"),

@@ -16,7 +16,7 @@ use super::{Noise, Sharpness, VIEWED_SIDE, luma};
 /// Numbers that blur is read from.
 pub const CUES: usize = ANGLES * BANDS + 4;
 /// Units of the hidden layer.
-pub const HIDDEN: usize = 128;
+pub const HIDDEN: usize = 512;
 /// Outputs: log₂ length, cosine and sine of twice the direction; sharp, shaken, out of focus; log₂
 /// radius.
 pub const OUTPUTS: usize = 7;
