@@ -32,6 +32,9 @@ struct Cli {
     /// Use no more memory than so many megabytes: what needs more fails (Linux)
     #[arg(long, global = true, value_name = "MB")]
     memory_limit: Option<u64>,
+    /// End when stdin ends: who started the program is gone then
+    #[arg(long, global = true, hide = true)]
+    end_with_stdin: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -51,6 +54,7 @@ writable, 5 model missing or wrong, 6 device or memory, 7 external tool missing,
 enum Command {
     Restore(commands::restore::Args),
     Video(commands::video::Args),
+    Frame(commands::frame::Args),
     Inspect(commands::inspect::Args),
     Run(commands::run::Args),
     Workflows(commands::workflows::Args),
@@ -95,11 +99,15 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Code, Failure> {
     let quiet = cli.quiet;
     cli.memory_limit.map_or(Ok(()), limit_memory)?;
+    if cli.end_with_stdin {
+        end_with_stdin();
+    }
     let isa = relume_nn::cpu::isa_from_environment();
     relume_nn::cpu::force_isa(isa.map_err(Failure::usage)?);
     match cli.command {
         Command::Restore(args) => commands::restore::run(&args, quiet),
         Command::Video(args) => commands::video::run(&args, quiet),
+        Command::Frame(args) => commands::frame::run(&args, quiet),
         Command::Inspect(args) => commands::inspect::run(&args, quiet),
         Command::Run(args) => commands::run::run(&args, quiet),
         Command::Workflows(args) => commands::workflows::run(&args, quiet),
@@ -118,6 +126,15 @@ fn run(cli: Cli) -> Result<Code, Failure> {
         Command::Completions(args) => commands::completions::run(&args),
         Command::Man(args) => commands::man::run(&args),
     }
+}
+
+/// Ends the process when nobody holds the other end of its stdin any more.
+fn end_with_stdin() {
+    std::thread::spawn(|| {
+        // Nothing is said there; reading it ends when the other end does.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        std::process::exit(Code::Interrupted as i32);
+    });
 }
 
 /// Bounds the address space of the process.

@@ -7,11 +7,13 @@ pub(crate) mod degrade;
 pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod explain;
+pub(crate) mod frame;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod restore;
 pub(crate) mod run;
+mod run_video;
 pub(crate) mod score;
 mod score_video;
 #[cfg(feature = "serve")]
@@ -19,6 +21,7 @@ pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod tune;
 pub(crate) mod video;
+mod video_progress;
 pub(crate) mod workflows;
 
 /// A number from `least` to `most`, as an argument.

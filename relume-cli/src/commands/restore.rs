@@ -311,7 +311,8 @@ fn restore(
     let start = Instant::now();
     let photo = job.input.load()?;
     let told = AtomicU32::new(0);
-    let tell = |share| tell_percent(job, console, &told, share);
+    let name = job.input.name();
+    let tell = |share| tell_percent(&name, console, &told, share);
     let progress = match args.progress {
         true => meter.within_telling(job.pixels(), tell),
         false => meter.within(job.pixels()),
@@ -352,15 +353,15 @@ fn restore(
 }
 
 /// A record when one more percent is done. When nobody reads it any more, the work is stopped.
-fn tell_percent(job: &Job, console: Console, told: &AtomicU32, share: f32) {
+pub(super) fn tell_percent(input: &str, console: Console, told: &AtomicU32, share: f32) {
     #[derive(Serialize)]
-    struct Percent {
-        input: String,
+    struct Percent<'a> {
+        input: &'a str,
         percent: u32,
     }
     let percent = (100.0 * share) as u32;
     if told.fetch_max(percent, Ordering::Relaxed) < percent {
-        let record = Percent { input: job.input.name(), percent };
+        let record = Percent { input, percent };
         if console.record("progress", &record).is_err() {
             interrupt();
         }

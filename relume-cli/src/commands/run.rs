@@ -2,16 +2,21 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 
 use relume::Workflow;
-use relume::workflow::{Cache, Change, FileHash, NodeReport, Output as Made, Watch};
-use relume_media::Photo;
+use relume::workflow::{
+    BUILT_IN, Cache, Change, FileHash, NodeReport, Output as Made, Watch, begins_with_video, to_json,
+};
+use relume_media::{ErrorKind, Photo};
 use relume_media::atomic::{Overwrite, write_atomically};
 use relume_media::metadata::Warning;
 use relume_media::photo::SaveOptions;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::restore::tell_percent;
+use super::run_video::run_on_videos;
 use crate::batch::Batch;
 use crate::console::{self, Console};
 use crate::engine;
@@ -20,7 +25,7 @@ use crate::inputs::{Input, collect};
 use crate::progress::{Meter, catch_interrupts, interrupted};
 use crate::target::{Action, Existing, Output, Target, action, make_folder_for, plan};
 
-/// Run a workflow on pictures: a file of nodes, or one that relume carries
+/// Run a workflow on pictures or videos: a file of nodes, or one that relume carries
 ///
 /// The workflow is checked before any picture is read. Originals stay as they are; results go
 /// beside them as NAME.relume.EXT, or where -o says.
@@ -32,41 +37,52 @@ Examples:
   relume run archive scan.tif -o out.tif --set tones.contrast=0.4
   relume run photo night.jpg --recipe              also writes night.relume.recipe.json …
   relume run night.relume.recipe.json night.jpg -o again.jpg   … which repeats the run
+  relume run video-night night.mp4                 a workflow for videos
 
 relume workflows list names the workflows there are, relume workflows nodes what they are made of.")]
 pub(crate) struct Args {
     /// A workflow file, or the name of a workflow that relume carries
-    workflow: String,
-    /// Pictures, folders of pictures, or - for stdin
+    pub(super) workflow: String,
+    /// Pictures, folders of pictures, or - for stdin; videos, if the workflow takes them
     #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
+    pub(super) inputs: Vec<PathBuf>,
     /// File or folder to write to, - for stdout
     #[arg(short, long, value_name = "FILE|DIR")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// Change a setting of the workflow: node.key=value; may be given several times
     #[arg(long, value_name = "NODE.KEY=VALUE", value_parser = change)]
     set: Vec<Change>,
     /// Write a JSON file beside each result that repeats its run exactly
     #[arg(long)]
-    recipe: bool,
+    pub(super) recipe: bool,
     #[command(flatten)]
-    existing: Existing,
+    pub(super) existing: Existing,
     /// One JSON object per picture on stdout, and a closing summary
     #[arg(long)]
     json: bool,
+    /// With --json: also an object whenever more is done
+    #[arg(long, requires = "json")]
+    pub(super) progress: bool,
+    /// Refuse a workflow that names files
+    #[arg(long)]
+    no_files: bool,
     /// Threads to use [default: all]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }
 
+/// What a run says of one input.
 #[derive(Serialize)]
-struct Record<'a> {
-    input: String,
-    outputs: Vec<String>,
-    status: &'static str,
-    workflow: &'a str,
-    nodes: &'a [NodeReport],
-    warnings: &'a [Warning],
+pub(super) struct Record<'a, W> {
+    pub(super) input: String,
+    pub(super) outputs: Vec<String>,
+    pub(super) status: &'static str,
+    pub(super) workflow: &'a str,
+    pub(super) nodes: &'a [NodeReport],
+    pub(super) warnings: &'a [W],
+    /// Of a video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) frames: Option<usize>,
 }
 
 /// What all pictures of a run have in common.
@@ -82,8 +98,15 @@ struct Run<'a> {
 /// Runs a workflow on all inputs.
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let console = Console { json: args.json, quiet };
-    engine::work_here(args.threads)?;
-    let workflow = Workflow::load(&args.workflow, &args.set, &engine::model)?;
+    match is_for_videos(&args.workflow) {
+        true => engine::set_threads(args.threads)?,
+        false => engine::work_here(args.threads)?,
+    }
+    let workflow = load_workflow(&args.workflow, &args.set, args.no_files)?;
+    if workflow.takes_video() {
+        catch_interrupts()?;
+        return run_on_videos(args, &workflow, console);
+    }
     let output = Output::understand(args.output.as_deref())?;
     let inputs = collect(&args.inputs, output.folder())?;
     let jobs = plan(&inputs, &output)?;
@@ -139,7 +162,13 @@ impl Run<'_> {
             self.meter.aside(|| console.warn(&format!("{}: {difference}", self.args.workflow)));
         }
         self.meter.begin(place);
-        let progress = self.meter.within(1000);
+        let (name, told) = (input.name(), AtomicU32::new(0));
+        let progress = match self.args.progress {
+            true => self
+                .meter
+                .within_telling(1000, |share| tell_percent(&name, console, &told, share)),
+            false => self.meter.within(1000),
+        };
         let show = |id: &str, _| self.meter.begin(&format!("{place}  {id}"));
         let watch = Watch { progress: &progress, nodes: &show };
         let stem = input.place.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -154,7 +183,7 @@ impl Run<'_> {
         if self.args.recipe {
             let from = FileHash { path: input.name(), sha256 };
             let recipe = self.workflow.recipe(&from, &written, &made.nodes);
-            self.write_recipe(&recipe, input, target)?;
+            write_recipe(&recipe, input, target, self.overwrite())?;
         }
         let outputs: Vec<String> = written.into_iter().map(|hash| hash.path).collect();
         let record = Record {
@@ -164,12 +193,13 @@ impl Run<'_> {
             nodes: &made.nodes,
             warnings: &warnings,
             outputs,
+            frames: None,
         };
         self.meter.aside(|| self.tell(&record))?;
         Ok(Action::Write)
     }
 
-    fn tell(&self, record: &Record<'_>) -> Result<(), Failure> {
+    fn tell(&self, record: &Record<'_, Warning>) -> Result<(), Failure> {
         for warning in record.warnings {
             self.console.warn(&format!("{}: {warning}", record.input));
         }
@@ -229,26 +259,54 @@ impl Run<'_> {
         path
     }
 
-    fn write_recipe(
-        &self,
-        recipe: &serde_json::Value,
-        input: &Input,
-        target: &Target,
-    ) -> Result<(), Failure> {
-        let beside = match target {
-            Target::File(path) => path.clone(),
-            Target::Stdout => input.path.clone().unwrap_or_else(|| PathBuf::from("stdin")),
-        };
-        let path = beside.with_extension("recipe.json");
-        make_folder_for(&path)?;
-        let text = serde_json::to_vec_pretty(recipe)
-            .map_err(|error| Failure::new(Code::Machine, format!("JSON: {error}")))?;
-        Ok(write_atomically(&path, &text, self.overwrite())?)
-    }
-
     fn overwrite(&self) -> Overwrite {
         if self.args.existing.overwrite { Overwrite::Always } else { Overwrite::Never }
     }
+}
+
+/// Whether a workflow runs on videos, before it is checked: threads are started before anything
+/// computes, and otherwise for videos.
+fn is_for_videos(name: &str) -> bool {
+    let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
+    let text = built_in.map_or_else(
+        || std::fs::read_to_string(name).unwrap_or_default(),
+        |(_, text)| (*text).to_owned(),
+    );
+    to_json(&text, name).is_ok_and(|file| begins_with_video(&file))
+}
+
+/// Reads and checks a workflow; without files, what it names is in the program or imported.
+pub(super) fn load_workflow(
+    name: &str,
+    changes: &[Change],
+    no_files: bool,
+) -> relume::Result<Workflow> {
+    if !no_files || !relume::models::means_a_file(name) {
+        return Workflow::load(name, changes, &engine::model);
+    }
+    let unreadable = |cause| {
+        relume_media::Error::io(ErrorKind::Read, "could not be read", cause).with_path(name)
+    };
+    let text = std::fs::read_to_string(name).map_err(unreadable)?;
+    Workflow::alone(&text, name, changes, &engine::model)
+}
+
+/// Writes the recipe of a run beside its result.
+pub(super) fn write_recipe(
+    recipe: &serde_json::Value,
+    input: &Input,
+    target: &Target,
+    overwrite: Overwrite,
+) -> Result<(), Failure> {
+    let beside = match target {
+        Target::File(path) => path.clone(),
+        Target::Stdout => input.path.clone().unwrap_or_else(|| PathBuf::from("stdin")),
+    };
+    let path = beside.with_extension("recipe.json");
+    make_folder_for(&path)?;
+    let text = serde_json::to_vec_pretty(recipe)
+        .map_err(|error| Failure::new(Code::Machine, format!("JSON: {error}")))?;
+    Ok(write_atomically(&path, &text, overwrite)?)
 }
 
 /// The picture, and the SHA-256 of its file; of stdin, of its pixels' file there is none.
@@ -263,7 +321,7 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 /// `node.key=value`.
-fn change(text: &str) -> Result<Change, String> {
+pub(super) fn change(text: &str) -> Result<Change, String> {
     match text.split_once('=') {
         Some((target, value)) if target.contains('.') => {
             Ok(Change { target: target.trim().to_owned(), value: value.trim().to_owned() })

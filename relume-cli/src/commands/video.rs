@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use relume::models::alen::Route;
 use relume::video::{Beside, Job, Stage, VideoOptions, stream};
+use relume::workflow::PIECE_FRAMES;
 use relume_media::atomic::Overwrite;
 use relume_media::video::{
     Cut, EncodeOptions, Ffmpeg, FrameSource, VideoInfo, Y4mReader, Y4mWriter, losses,
@@ -14,6 +15,7 @@ use relume_media::video::{
 use relume_media::{Error, ErrorKind, Limits};
 use serde::Serialize;
 
+use super::video_progress::Teller;
 use super::{duration, memory};
 use crate::console::Console;
 use crate::engine::{Engine, Settings, set_threads};
@@ -22,8 +24,6 @@ use crate::inputs::{DASH, MARK};
 use crate::progress::{Meter, catch_interrupts, interrupted};
 use crate::target::{make_folder_for, refuse_same};
 
-/// Frames of a piece: what is lost at most when the program is ended.
-const PIECE_FRAMES: usize = 96;
 /// Frames that a dry run restores.
 const SAMPLE_FRAMES: usize = 8;
 /// Length of a preview in seconds.
@@ -108,6 +108,9 @@ pub(crate) struct Args {
     /// One JSON object on stdout
     #[arg(long)]
     json: bool,
+    /// With --json: also an object whenever more frames are done
+    #[arg(long, requires = "json")]
+    progress: bool,
     /// Threads to use [default: all]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -149,8 +152,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         return pipe(args, &output, &engine, console);
     }
     refuse_same(&output, &args.input)?;
-    let named = args.ffmpeg.clone().or_else(|| std::env::var_os("RELUME_FFMPEG").map(Into::into));
-    let ffmpeg = Ffmpeg::find(named.as_deref().filter(|path| !path.as_os_str().is_empty()))?;
+    let ffmpeg = find_ffmpeg(args.ffmpeg.as_deref())?;
     let info = VideoInfo::probe(&ffmpeg, &args.input, &Limits::default())?;
     make_folder_for(&output)?;
     let job = Job::new(&ffmpeg, &info, engine.restorer(), &output, options(args, &info)?)?;
@@ -177,7 +179,8 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     if args.dry_run {
         foretell(args, &job, &info, &mut record, console)?;
     } else {
-        work(&job, &info, &mut record, console)?;
+        let made = work(&job, &info, console, args.progress)?;
+        (record.frames, record.found, record.scenes) = (made.frames, made.found, made.scenes);
         record.status = "done";
         record.seconds = (clock.elapsed().as_secs_f64() * 1e3).round() / 1e3;
         record.bytes = std::fs::metadata(&output).map_or(0, |file| file.len());
@@ -189,6 +192,13 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     }
     console.record("video", &record)?;
     Ok(Code::Done)
+}
+
+/// The FFmpeg that was named, or that the environment names, or the one on the search path.
+pub(super) fn find_ffmpeg(named: Option<&Path>) -> Result<Ffmpeg, Failure> {
+    let variable = || std::env::var_os("RELUME_FFMPEG").map(PathBuf::from);
+    let named = named.map(Path::to_owned).or_else(variable);
+    Ok(Ffmpeg::find(named.as_deref().filter(|path| !path.as_os_str().is_empty()))?)
 }
 
 fn engine(args: &Args) -> Result<Engine, Failure> {
@@ -256,17 +266,27 @@ fn weights_digest(model: &str) -> Result<Option<String>, Failure> {
     Ok(Some(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
-fn work(
+/// Frames in all and in pieces of an earlier run, and scenes.
+pub(super) struct Made {
+    pub(super) frames: usize,
+    pub(super) found: usize,
+    pub(super) scenes: usize,
+}
+
+/// Does a job with a bar; `tell` also with records.
+pub(super) fn work(
     job: &Job<'_>,
     info: &VideoInfo,
-    record: &mut Record<'_>,
     console: Console,
-) -> Result<(), Failure> {
+    tell: bool,
+) -> Result<Made, Failure> {
     let expected = expected_frames(info);
     let mut meter = Meter::new(expected as u64, console.quiet);
     meter.begin("looking at the video");
     let (mut clock, mut found) = (Instant::now(), 0);
+    let mut teller = Teller::new(info, console.json && tell);
     let mut report = |stage| {
+        teller.hear(stage, console);
         if interrupted() {
             return Err(Error::new(ErrorKind::Cancelled, "cancelled").into());
         }
@@ -288,11 +308,9 @@ fn work(
         Ok(())
     };
     let outcome = job.run(&mut report).map_err(Failure::from);
-    record.found = found;
     match outcome {
         Ok(survey) => {
-            (record.frames, record.scenes) = (survey.times_us.len(), survey.cuts.len() + 1);
-            Ok(())
+            Ok(Made { frames: survey.times_us.len(), found, scenes: survey.cuts.len() + 1 })
         }
         Err(failure) if failure.code == Code::Interrupted => Err(Failure::new(
             Code::Interrupted,
@@ -302,7 +320,8 @@ fn work(
     }
 }
 
-fn expected_frames(info: &VideoInfo) -> usize {
+/// Frames, as far as the header tells.
+pub(super) fn expected_frames(info: &VideoInfo) -> usize {
     let by_time = || {
         let (frames, seconds) = info.frame_rate?;
         Some((info.seconds? * f64::from(frames) / f64::from(seconds)).round() as u64)

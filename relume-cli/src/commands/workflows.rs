@@ -9,6 +9,7 @@ use relume_media::atomic::{Overwrite, write_atomically};
 use serde_json::json;
 
 use crate::console::{self, Console};
+use super::run::{change, load_workflow};
 use crate::engine;
 use crate::exit::{Code, Failure};
 
@@ -45,6 +46,15 @@ enum Action {
         /// Workflow files, or names
         #[arg(required = true, value_name = "FILE|NAME")]
         files: Vec<String>,
+        /// Change a setting before: node.key=value; may be given several times
+        #[arg(long, value_name = "NODE.KEY=VALUE", value_parser = change)]
+        set: Vec<Change>,
+        /// Refuse workflows that name files
+        #[arg(long)]
+        no_files: bool,
+        /// One JSON object per workflow, with everything that is wrong with it
+        #[arg(long)]
+        json: bool,
     },
     /// Draw a workflow as SVG
     Draw {
@@ -82,7 +92,9 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
                 || Failure::usage(format!("no workflow is called {name}; {}", known.join(", ")));
             console::print_bytes(text.ok_or_else(unknown)?.as_bytes())?;
         }
-        Action::Check { files } => return check(files, console(false)),
+        Action::Check { files, set, no_files, json } => {
+            return check(files, set, *no_files, console(*json));
+        }
         Action::Draw { file, output, overwrite } => {
             let drawing = load(file)?.draw();
             match output {
@@ -121,12 +133,31 @@ fn list(console: Console) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check(files: &[String], console: Console) -> Result<Code, Failure> {
+fn check(
+    files: &[String],
+    changes: &[Change],
+    no_files: bool,
+    console: Console,
+) -> Result<Code, Failure> {
     let mut code = Code::Done;
     for file in files {
-        match load(file) {
-            Ok(workflow) => console.text(&format!("{file}: good, {} nodes", workflow.len()))?,
-            Err(failure) => {
+        match load_workflow(file, changes, no_files) {
+            Ok(workflow) => {
+                console.text(&format!("{file}: good, {} nodes", workflow.len()))?;
+                let takes = if workflow.takes_video() { "video" } else { "photo" };
+                let fields = json!({"file": file, "status": "good", "name": workflow.name,
+                                    "help": workflow.help, "takes": takes, "nodes": workflow.len()});
+                console.record("workflow", &fields)?;
+            }
+            Err(error) => {
+                let faults = match &error {
+                    relume::Error::Workflow(faults) => faults.list().to_vec(),
+                    _ => Vec::new(),
+                };
+                let failure = Failure::from(error);
+                let fields = json!({"file": file, "status": "broken", "faults": faults,
+                                    "message": failure.message});
+                console.record("workflow", &fields)?;
                 console::complain(&failure);
                 code = failure.code;
             }

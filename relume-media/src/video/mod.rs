@@ -14,6 +14,7 @@ mod info;
 mod join;
 mod matroska;
 mod reader;
+mod times;
 mod timestamps;
 mod tool;
 mod window;

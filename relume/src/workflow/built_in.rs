@@ -8,6 +8,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("backlit", include_str!("../../workflows/backlit.toml")),
     ("deblur", include_str!("../../workflows/deblur.toml")),
     ("highlights", include_str!("../../workflows/highlights.toml")),
+    ("video-night", include_str!("../../workflows/video-night.toml")),
     ("archive", include_str!("../../workflows/archive.toml")),
 ];
 

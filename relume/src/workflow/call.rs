@@ -9,6 +9,7 @@ use relume_media::{Image, Limits, Linear, Photo, Plane, Progress, Srgb};
 use super::card::ParamKind;
 use super::graph::{Node, Setting};
 use super::value::{FrameWindow, Value};
+use super::video::VideoSteps;
 use crate::{Error, Restorer, Result};
 
 /// Settings and values of a node that is to run. Asking for a port or a parameter that the node's
@@ -57,6 +58,17 @@ impl Call<'_> {
     pub fn frames(&self, input: &str) -> Result<&FrameWindow> {
         match self.values.get(input) {
             Some(Value::Frames(frames)) => Ok(frames),
+            _ => Err(self.lacks(input)),
+        }
+    }
+
+    /// The video at an input, with what is to be done to it so far.
+    ///
+    /// # Errors
+    /// When nothing is wired there.
+    pub fn video(&self, input: &str) -> Result<&Arc<VideoSteps>> {
+        match self.values.get(input) {
+            Some(Value::Video(video)) => Ok(video),
             _ => Err(self.lacks(input)),
         }
     }

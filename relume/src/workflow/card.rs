@@ -134,6 +134,10 @@ pub enum Work {
     Input,
     /// Where pictures go out.
     Output,
+    /// Where a video comes in.
+    VideoInput,
+    /// Where a video goes out.
+    VideoOutput,
     /// One of several wires, by a label or a number.
     Choose,
     /// Another workflow in place of this node.
@@ -153,7 +157,7 @@ impl NodeCard {
 
     /// Whether it is wanted for its own sake.
     pub(super) fn is_end(&self) -> bool {
-        matches!(self.work, Work::Output | Work::Measure(_))
+        matches!(self.work, Work::Output | Work::VideoOutput | Work::Measure(_))
     }
 
     /// Every key that a file may give it.

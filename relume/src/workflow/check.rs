@@ -244,9 +244,10 @@ impl Checker<'_> {
     fn whole(&mut self, nodes: &[Node]) {
         let first = self.entries.first().map(|entry| entry.file.clone());
         let file = first.unwrap_or_else(|| Arc::from(""));
-        let takes = |entry: &&Entry| {
-            let given = entry.field("file").is_some() || entry.relay.is_some();
-            matches!(entry.card.work, Work::Input) && !given
+        let takes = |entry: &&Entry| match entry.card.work {
+            Work::Input => entry.field("file").is_none() && entry.relay.is_none(),
+            Work::VideoInput => true,
+            _ => false,
         };
         let given: Vec<_> = self.entries.iter().filter(takes).collect();
         match given[..] {
@@ -256,10 +257,12 @@ impl Checker<'_> {
             }
             [_] => {}
             [one, other, ..] => {
-                let message = format!(
-                    "{} and {} both take the picture; wire one twice, or give one a file",
-                    one.id, other.id
-                );
+                let remedy = match (one.card.work, other.card.work) {
+                    (Work::Input, Work::Input) => "the picture; wire one twice, or give one a file",
+                    (Work::VideoInput, Work::VideoInput) => "the video; wire one twice",
+                    _ => "what the workflow runs on, a picture and a video; make two workflows of it",
+                };
+                let message = format!("{} and {} both take {remedy}", one.id, other.id);
                 self.fault(&other.file, other.line, message);
             }
         }
@@ -269,6 +272,7 @@ impl Checker<'_> {
         }
         let outputs: Vec<_> =
             nodes.iter().filter(|node| matches!(node.card.work, Work::Output)).collect();
+        self.video_ends(nodes);
         for (i, node) in outputs.iter().enumerate() {
             let same = |other: &&&Node| other.text(SUFFIX) == node.text(SUFFIX);
             if let Some(other) = outputs[..i].iter().find(same) {
@@ -278,6 +282,25 @@ impl Checker<'_> {
                 );
                 self.fault(&node.file, node.line, message);
             }
+        }
+    }
+
+    /// A video goes out once, and nothing else with it.
+    fn video_ends(&mut self, nodes: &[Node]) {
+        let ends = |node: &&Node| matches!(node.card.work, Work::VideoOutput);
+        let mut outputs = nodes.iter().filter(ends);
+        let Some(first) = outputs.next() else { return };
+        if let Some(second) = outputs.next() {
+            let message = format!("{} writes the video already; remove one of them", first.id);
+            self.fault(&second.file, second.line, message);
+        }
+        let others = nodes.iter().filter(|node| node.card.is_end() && !ends(node));
+        for node in others {
+            let message = format!(
+                "{} ends a picture and {} a video; make two workflows of it",
+                node.id, first.id
+            );
+            self.fault(&node.file, node.line, message);
         }
     }
 

@@ -19,17 +19,19 @@ pub(super) struct Origin {
     pub(super) name: Arc<str>,
     /// Where relative paths start; none for what the program carries.
     pub(super) folder: Option<PathBuf>,
+    /// Whether it came without files and may name none.
+    pub(super) alone: bool,
 }
 
 impl Origin {
     pub(super) fn of_path(path: &Path) -> Self {
         let path: PathBuf = path.components().collect();
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Self { name: path.display().to_string().into(), folder: Some(folder) }
+        Self { name: path.display().to_string().into(), folder: Some(folder), alone: false }
     }
 
     pub(super) fn built_in(name: &str) -> Self {
-        Self { name: format!("{name} (built in)").into(), folder: None }
+        Self { name: format!("{name} (built in)").into(), folder: None, alone: false }
     }
 }
 
@@ -54,6 +56,8 @@ pub(super) struct Entry {
     pub(super) line: usize,
     /// Where its relative paths start.
     pub(super) folder: Option<PathBuf>,
+    /// Whether it may name no files.
+    pub(super) alone: bool,
     pub(super) fields: Vec<Field>,
     /// For the input of a workflow in a workflow: the wire to where it stands.
     pub(super) relay: Option<Field>,
@@ -163,6 +167,7 @@ impl Reader<'_> {
             file: file.clone(),
             line: id.line,
             folder: origin.folder.clone(),
+            alone: origin.alone,
             fields: table.into_iter().map(field).collect(),
             relay: None,
         })
@@ -220,6 +225,10 @@ impl Reader<'_> {
     fn inner(&mut self, entry: &mut Entry) -> Vec<Entry> {
         let Some(named) = entry.field(nodes::workflow::USE).cloned() else { return Vec::new() };
         let Tree::Text(name) = &named.value.value else { return Vec::new() };
+        if entry.alone && crate::models::means_a_file(name) {
+            self.fault(&named.file, named.line, no_files(name));
+            return Vec::new();
+        }
         let (text, origin) = match find_text(name, entry.folder.as_deref()) {
             Ok(found) => found,
             Err(message) => {
@@ -289,6 +298,11 @@ pub(super) fn find_text(name: &str, folder: Option<&Path>) -> Result<(String, Or
 
 fn is_id(sign: char) -> bool {
     sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '/')
+}
+
+/// The refusal of a file in a workflow that came without files.
+pub(super) fn no_files(name: &str) -> String {
+    format!("{name:?} is a file, and this workflow came without files; name what relume carries")
 }
 
 /// `there is no WHAT "name"`, with the nearest known one, or all of them.

@@ -2,8 +2,8 @@
 //!
 //! Neighbours: `tree` and `json` read text with line numbers, `file` puts workflows in workflows in
 //! their place, `check` turns what is written into a `graph` that can run, `run` runs it from its
-//! ends backwards. `recipe` writes down a run, `draw` draws a graph. A new kind of node is a file
-//! in `nodes` and a line in [`NODES`].
+//! ends backwards; `video` holds what is to be done to a video until it is written. `recipe` writes
+//! down a run, `draw` draws a graph. A new kind of node is a file in `nodes` and a line in [`NODES`].
 
 mod built_in;
 mod cache;
@@ -24,6 +24,7 @@ mod schema;
 mod settings;
 mod tree;
 mod value;
+mod video;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,8 +41,9 @@ pub use models::{ModelSource, own_models};
 pub use nodes::NODES;
 pub use recipe::FileHash;
 pub use run::{Event, Outcome, Output, Watch};
-pub use schema::schema;
+pub use schema::{node_schema, schema};
 pub use value::{FrameWindow, PortType, Value};
+pub use video::{VideoOutput, VideoSteps};
 
 use crate::{Restorer, Result};
 use file::{Field, Origin};
@@ -117,6 +119,22 @@ impl Workflow {
         Self::check(text, &origin, usual.unwrap_or_default(), changes, models)
     }
 
+    /// Checks a workflow that came from outside, without files: it may name what the program
+    /// carries and what `models` finds by name, but no file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and for every file that is named.
+    pub fn alone(
+        text: &str,
+        name: &str,
+        changes: &[Change],
+        models: &ModelSource<'_>,
+    ) -> Result<Self> {
+        let usual = Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let origin = Origin { alone: true, ..Origin::of_path(Path::new(name)) };
+        Self::check(text, &origin, usual.unwrap_or_default(), changes, models)
+    }
+
     fn check(
         text: &str,
         origin: &Origin,
@@ -171,10 +189,24 @@ impl Workflow {
         self.nodes.is_empty()
     }
 
-    /// Whether the workflow writes a picture at all: some only measure.
+    /// Whether the workflow writes anything at all: some only measure.
     pub fn has_output(&self) -> bool {
-        self.nodes.iter().any(|node| matches!(node.card.work, Work::Output))
+        self.nodes.iter().any(|node| matches!(node.card.work, Work::Output | Work::VideoOutput))
     }
+
+    /// Whether it runs on a video, and not on a photo.
+    pub fn takes_video(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.card.work, Work::VideoInput))
+    }
+}
+
+/// The file of a workflow as JSON, whether it is written in TOML or in JSON. Only what makes it a
+/// file at all is checked.
+///
+/// # Errors
+/// [`crate::Error::Workflow`] when it is neither.
+pub fn to_json(text: &str, name: &str) -> Result<serde_json::Value> {
+    Ok(tree::to_json(&tree::read(text, name)?))
 }
 
 /// Lays a change from outside over a file.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::mem::replace;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,8 +14,9 @@ use super::cache::{Cache, Key, key_of, picture_key};
 use super::call::Call;
 use super::card::Work;
 use super::graph::{Arms, Choice, Node, Wire};
-use super::nodes::output;
+use super::nodes::{output, video_output};
 use super::value::{FrameWindow, Value};
+use super::video::{VideoOutput, VideoSteps};
 use super::{NodeReport, Workflow};
 use crate::restore::make_grey;
 use crate::{Error, Restorer, Result};
@@ -66,6 +68,8 @@ pub(super) struct Runner<'a> {
     photo: Photo,
     image: Arc<Image<Srgb>>,
     stem: &'a str,
+    /// The video that the workflow runs on, in place of the photo.
+    video: Option<&'a Path>,
     watch: &'a Watch<'a>,
     cache: &'a mut Cache,
     known: BTreeMap<usize, (Key, Vec<Value>)>,
@@ -85,8 +89,28 @@ impl<'a> Runner<'a> {
         let image = Arc::new(replace(&mut photo.image, Image::black(Size::new(0, 0))));
         let whole = workflow.nodes.iter().map(|node| node.card.effort).sum();
         let (nodes, models) = (&workflow.nodes[..], &workflow.models);
-        let (known, reports) = (BTreeMap::new(), Vec::new());
-        Self { nodes, models, photo, image, stem, watch, cache, known, reports, effort: [0, whole] }
+        let (known, reports, video) = (BTreeMap::new(), Vec::new(), None);
+        let effort = [0, whole];
+        Self { nodes, models, photo, image, stem, video, watch, cache, known, reports, effort }
+    }
+
+    /// On a video.
+    pub(super) fn on_video(self, path: &'a Path) -> Self {
+        Self { video: Some(path), ..self }
+    }
+
+    /// What is to be written of the video, and how.
+    pub(super) fn video_output(&mut self) -> Result<VideoOutput> {
+        let ends = |node: &&Node| matches!(node.card.work, Work::VideoOutput);
+        let node = self.nodes.iter().find(ends);
+        let node = node.ok_or_else(|| Error::Parameter("no video comes out".into()))?;
+        let mut values = BTreeMap::new();
+        for (&name, wire) in &node.wires {
+            values.insert(name, self.value(wire)?.1);
+        }
+        let progress = self.watch.progress.part(0.0, 1.0);
+        let (models, stem) = (self.models, self.stem);
+        video_output::finish(&Call { node, values, models, stem, progress: &progress })
     }
 
     pub(super) fn run(mut self) -> Result<Outcome> {
@@ -164,6 +188,9 @@ impl<'a> Runner<'a> {
         let models = node.settings.keys().filter_map(|name| self.models.get(node.text(name)));
         let mut parts: Vec<_> =
             models.map(|model| model.weights_sha256().as_bytes().to_vec()).collect();
+        if let (Work::VideoInput, Some(path)) = (node.card.work, self.video) {
+            parts.push(path.as_os_str().as_encoded_bytes().to_vec());
+        }
         if matches!(node.card.work, Work::Input) && self.cache.is_on() {
             parts.push(self.stem.as_bytes().to_vec());
             parts.push(picture_key(&self.image).to_vec());
@@ -201,7 +228,12 @@ impl<'a> Runner<'a> {
             Work::Plain(work) | Work::Measure(work) => work(&call),
             Work::Input => self.input(&call),
             Work::Workflow => Ok(vec![Value::Image(call.image("image")?.clone())]),
-            Work::Output | Work::Choose => Ok(Vec::new()),
+            Work::VideoInput => {
+                let none = || Error::Parameter("this workflow takes a video, not a photo".into());
+                let path = self.video.ok_or_else(none)?;
+                Ok(vec![Value::Video(Arc::new(VideoSteps::of_file(path)))])
+            }
+            Work::Output | Work::VideoOutput | Work::Choose => Ok(Vec::new()),
         }
     }
 

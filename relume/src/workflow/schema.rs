@@ -7,7 +7,7 @@ use super::nodes::NODES;
 
 /// The JSON schema (draft 2020-12) of workflow files.
 pub fn schema() -> Value {
-    let kinds: Vec<_> = NODES.iter().map(|card| node(card)).collect();
+    let kinds: Vec<_> = NODES.iter().map(|card| node_schema(card)).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "relume workflow",
@@ -23,8 +23,8 @@ pub fn schema() -> Value {
     })
 }
 
-/// The schema of one kind of node.
-fn node(card: &NodeCard) -> Value {
+/// The JSON schema of one kind of node in a file.
+pub fn node_schema(card: &NodeCard) -> Value {
     let mut properties = Map::new();
     properties.insert("id".into(), json!({"type": "string", "pattern": "^[A-Za-z0-9_/-]+$"}));
     properties.insert("kind".into(), json!({"const": card.name}));

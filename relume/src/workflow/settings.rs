@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::card::ParamKind;
-use super::file::{Entry, unknown};
+use super::file::{Entry, no_files, unknown};
 use super::graph::Setting;
 use super::models::Models;
 use super::tree::Tree;
@@ -32,6 +32,12 @@ pub(super) fn setting(
                 false => Err(unknown("choice", text, words.into_iter())),
             }
         }
+        (ParamKind::Model, Tree::Text(text))
+            if entry.alone && crate::models::means_a_file(text) =>
+        {
+            Err(no_files(text))
+        }
+        (ParamKind::File, Tree::Text(text)) if entry.alone => Err(no_files(text)),
         (ParamKind::Model, Tree::Text(text)) => {
             let name = locate(text, entry, crate::models::means_a_file(text));
             models.load(&name)?;

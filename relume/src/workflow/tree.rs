@@ -27,6 +27,20 @@ pub(super) enum Tree {
 pub(super) type Table = Vec<(Located<String>, Located<Tree>)>;
 
 impl Tree {
+    fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Text(text) => text.as_str().into(),
+            // Whole numbers stay whole: 5, not 5.0.
+            Self::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                (*number as i64).into()
+            }
+            Self::Number(number) => (*number).into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::List(list) => list.iter().map(|item| item.value.to_json()).collect(),
+            Self::Table(table) => to_json(table),
+        }
+    }
+
     /// What it is, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -55,6 +69,12 @@ pub(super) fn read(text: &str, file: &str) -> Result<Table, Faults> {
         Faults::one(file, line, format!("no valid TOML here: {message}"))
     })?;
     Ok(from_table(table.into_inner(), &lines))
+}
+
+/// A table as JSON.
+pub(super) fn to_json(table: &Table) -> serde_json::Value {
+    let pairs = table.iter().map(|(key, value)| (key.value.clone(), value.value.to_json()));
+    serde_json::Value::Object(pairs.collect())
 }
 
 /// One value as it would stand in a TOML file; a bare word is a text.

@@ -1,9 +1,10 @@
 //! What travels along wires.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use relume_media::{Image, Linear, Plane, Srgb};
+
+use super::video::VideoSteps;
 
 /// The kinds of things that wires carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -13,7 +14,7 @@ pub enum PortType {
     Image,
     /// A picture in linear light.
     LinearImage,
-    /// A video, as its file: it is streamed, never held.
+    /// A video, with what is to be done to it: it is streamed when it is written, never held.
     Video,
     /// A frame of a video with its neighbours; a photo is a window of one.
     FrameWindow,
@@ -74,7 +75,7 @@ pub enum Value {
     /// [`PortType::LinearImage`]
     Linear(Arc<Image<Linear>>),
     /// [`PortType::Video`]
-    Video(PathBuf),
+    Video(Arc<VideoSteps>),
     /// [`PortType::FrameWindow`]
     Frames(Arc<FrameWindow>),
     /// [`PortType::Mask`]

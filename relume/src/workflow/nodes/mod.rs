@@ -19,6 +19,11 @@ pub(super) mod output;
 mod resize;
 mod score;
 mod sharpen;
+mod video_denoise;
+mod video_input;
+mod video_model;
+pub(super) mod video_output;
+mod video_trim;
 mod white_balance;
 pub(super) mod workflow;
 
@@ -45,6 +50,11 @@ pub const NODES: &[&NodeCard] = &[
     &resize::CARD,
     &score::CARD,
     &sharpen::CARD,
+    &video_denoise::CARD,
+    &video_input::CARD,
+    &video_model::CARD,
+    &video_output::CARD,
+    &video_trim::CARD,
     &white_balance::CARD,
     &workflow::CARD,
 ];
