@@ -28,12 +28,14 @@ pub(crate) fn pack(folder: &Path, photos: &[Item]) -> Result<(), Failure> {
 fn write(part: &Path, folder: &Path, photos: &[Item]) -> io::Result<()> {
     let mut archive = ZipWriter::new(File::create(part)?);
     for (number, item) in photos.iter().enumerate().filter(|(_, item)| item.state == State::Done) {
-        let mut file = File::open(folder.join(item.output_file(number)))?;
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .large_file(file.metadata()?.len() >= LARGE);
-        archive.start_file(&*item.result, options)?;
-        io::copy(&mut file, &mut archive)?;
+        for output in item.results(number) {
+            let mut file = File::open(folder.join(output.file))?;
+            let options = SimpleFileOptions::default()
+                .compression_method(CompressionMethod::Stored)
+                .large_file(file.metadata()?.len() >= LARGE);
+            archive.start_file(&*output.name, options)?;
+            io::copy(&mut file, &mut archive)?;
+        }
     }
     archive.finish()?.sync_all()
 }

@@ -1,6 +1,7 @@
 //! Small requests that are answered at once: a lane of its own, so that a long queue of jobs does
 //! not keep anybody waiting for a preview.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::SemaphorePermit;
 
 use super::App;
-use super::child::{self, Allowance};
+use super::child::{self, Allowance, WORKFLOW};
 use super::problem::Problem;
 use super::upload::{Bounds, Upload, receive};
 
@@ -42,12 +43,53 @@ impl<'a> Visit<'a> {
         field: &str,
         most: usize,
     ) -> Result<Upload, Problem> {
-        let upload = receive(self.app, form, Bounds::at_once(self.app, field, most)).await?;
+        self.receive_within(form, Bounds::at_once(self.app, field, most)).await
+    }
+
+    /// The same, within other bounds.
+    pub(crate) async fn receive_within(
+        &self,
+        form: Result<Multipart, MultipartRejection>,
+        bounds: Bounds<'_>,
+    ) -> Result<Upload, Problem> {
+        let upload = receive(self.app, form, bounds).await?;
         if upload.photos.is_empty() {
+            let field = bounds.field;
             let message = format!("the form has no photo; put one into the field {field}");
             return Err(Problem::bad_request(message));
         }
         Ok(upload)
+    }
+
+    /// Writes a workflow into a folder and has it checked there; what the program says.
+    pub(crate) async fn check_in(
+        &self,
+        folder: &Path,
+        text: &str,
+        changes: &[String],
+    ) -> Result<Value, Problem> {
+        let _turn = self.app.lane.acquire().await.map_err(|_| Problem::internal())?;
+        let written = tokio::fs::write(folder.join(WORKFLOW), text).await;
+        written.map_err(|cause| {
+            self.app.console.warn(&format!("a workflow could not be written: {cause}"));
+            Problem::internal()
+        })?;
+        let seen = child::check(folder, changes, self.app.allowance(Duration::from_secs(60)));
+        seen.await.map_err(|failure| self.app.explain(failure))
+    }
+
+    /// Saves a frame of a video as a picture in another folder.
+    pub(crate) async fn frame(
+        &self,
+        folder: &Path,
+        frame: (&str, u64),
+        output: &Path,
+    ) -> Result<(), Problem> {
+        let _turn = self.app.lane.acquire().await.map_err(|_| Problem::internal())?;
+        let allowance = self.app.allowance(Duration::from_secs(60));
+        let output = output.to_string_lossy();
+        let made = child::frame(folder, frame, &output, allowance).await;
+        made.map(|_| ()).map_err(|failure| self.app.explain(failure))
     }
 
     /// Restores photo `number`; its result is then in the folder. Returns what was done.

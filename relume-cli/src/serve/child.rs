@@ -1,5 +1,5 @@
-//! The program itself as a child process: it decodes, inspects and restores, with bounded memory
-//! and time. What a hostile photo breaks is the child.
+//! The program itself as a child process: it decodes, inspects, checks and restores, with bounded
+//! memory and time. What a hostile photo breaks is the child.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -13,6 +13,9 @@ use tokio::process::Command;
 use super::job::Item;
 use super::settings::Settings;
 use crate::exit::{Code, Failure};
+
+/// The workflow of a job, in its folder.
+pub(crate) const WORKFLOW: &str = "workflow.toml";
 
 /// Bytes of complaints that are read.
 const COMPLAINTS: u64 = 64 * 1024;
@@ -36,24 +39,38 @@ pub(crate) struct Allowance {
     pub(crate) time: Duration,
 }
 
-/// Restores photo `number` of the job in `folder`; returns what `relume restore --json` says.
+/// How far a child is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Told {
+    /// Share of the work that is done.
+    pub(crate) share: f32,
+    /// Frames of a video that are done, and of how many.
+    pub(crate) frames: Option<(u64, u64)>,
+}
+
+/// Restores photo or video `number` of the job in `folder`, or runs its workflow on it; returns
+/// what the program says with `--json`.
 pub(crate) async fn restore(
     folder: &Path,
     (number, item): (usize, &Item),
     settings: &Settings,
     allowance: Allowance,
-    progress: impl FnMut(f32),
+    progress: impl FnMut(Told),
 ) -> Result<Value, Failure> {
     let (input, output) = (item.input_file(number), item.output_file(number));
-    let mut arguments =
-        vec!["restore", &input, "-o", &output, "--json", "--progress", "--overwrite"]
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>();
+    let mut arguments: Vec<&str> = match (&settings.workflow, &item.video) {
+        (Some(_), _) => vec!["run", WORKFLOW, &input, "--no-files"],
+        (None, Some(_)) => vec!["video", &input, "-o", &output],
+        (None, None) => vec!["restore", &input, "-o", &output],
+    };
+    arguments.extend(["--json", "--progress", "--overwrite"]);
+    let mut arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
     arguments.extend(settings.arguments());
-    let mut record = run(folder, &arguments, allowance, progress).await.map_err(|failure| {
+    let record = run(folder, &arguments, allowance, progress).await;
+    let mut record = record.and_then(Answer::good).map_err(|failure| {
         // The client knows the photo by its own name.
-        Failure { message: failure.message.replace(&input, &item.name), ..failure }
+        let message = failure.message.replace(&output, &item.result).replace(&input, &item.name);
+        Failure { message, ..failure }
     })?;
     if let Some(fields) = record.as_object_mut() {
         fields
@@ -70,7 +87,7 @@ pub(crate) async fn inspect(
 ) -> Result<Value, Failure> {
     let input = item.input_file(0);
     let arguments = ["inspect", &input, "--json"].map(str::to_owned);
-    let record = run(folder, &arguments, allowance, |_| {}).await;
+    let record = run(folder, &arguments, allowance, |_| {}).await.and_then(Answer::good);
     let mut record = record.map_err(|failure| Failure {
         message: failure.message.replace(&input, &item.name),
         ..failure
@@ -82,25 +99,75 @@ pub(crate) async fn inspect(
     Ok(record)
 }
 
+/// Saves frame `number` of the video `input` as the picture `output`, both in `folder`; returns
+/// what `relume frame --json` says.
+pub(crate) async fn frame(
+    folder: &Path,
+    (input, number): (&str, u64),
+    output: &str,
+    allowance: Allowance,
+) -> Result<Value, Failure> {
+    let number = number.to_string();
+    let arguments = ["frame", input, "--number", &number, "-o", output, "--overwrite", "--json"];
+    run(folder, &arguments.map(str::to_owned), allowance, |_| {}).await?.good()
+}
+
+/// Checks the workflow in `folder`; returns what `relume workflows check --json` says, of a broken
+/// one too.
+pub(crate) async fn check(
+    folder: &Path,
+    changes: &[String],
+    allowance: Allowance,
+) -> Result<Value, Failure> {
+    let mut arguments =
+        ["workflows", "check", WORKFLOW, "--no-files", "--json"].map(str::to_owned).to_vec();
+    arguments.extend(changes.iter().flat_map(|change| ["--set".to_owned(), change.clone()]));
+    let answer = run(folder, &arguments, allowance, |_| {}).await?;
+    match &answer.record {
+        Some(record) if record["status"] == "broken" => Ok(record.clone()),
+        _ => answer.good(),
+    }
+}
+
+/// What a child left.
+struct Answer {
+    record: Option<Value>,
+    status: ExitStatus,
+    complaints: String,
+    allowance: Allowance,
+}
+
+impl Answer {
+    /// The record of a child that did its work.
+    fn good(self) -> Result<Value, Failure> {
+        match self.record {
+            Some(record) if self.status.success() => Ok(record),
+            _ => Err(failure(self.status, &self.complaints, self.allowance)),
+        }
+    }
+}
+
 /// Runs the program in `folder` and returns the one record of its one input.
 ///
-/// When the future is dropped, the child is killed.
+/// When the future is dropped, the child is killed; when this process is gone, it ends by itself.
 async fn run(
     folder: &Path,
     arguments: &[String],
     allowance: Allowance,
-    progress: impl FnMut(f32),
-) -> Result<Value, Failure> {
+    progress: impl FnMut(Told),
+) -> Result<Answer, Failure> {
     let machine =
         |what: &str, cause: std::io::Error| Failure::new(Code::Machine, format!("{what}: {cause}"));
     let program = PROGRAM.get().ok_or_else(|| Failure::new(Code::Machine, "no program"))?;
     let mut command = Command::new(program);
-    command.arg("--quiet").args(arguments).current_dir(folder);
+    command.args(["--quiet", "--end-with-stdin"]).args(arguments).current_dir(folder);
     if cfg!(target_os = "linux") {
         command.args(["--memory-limit", &allowance.memory_megabytes.to_string()]);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|cause| machine("the program", cause))?;
+    // Held until the child is done.
+    let _stdin = child.stdin.take();
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
         return Err(Failure::new(Code::Machine, "the program: no pipes"));
@@ -117,23 +184,24 @@ async fn run(
         return Err(Failure::new(Code::Input, message));
     };
     let status = status.map_err(|cause| machine("the program", cause))?;
-    match record {
-        Some(record) if status.success() => Ok(record),
-        _ => Err(failure(status, &complaints, allowance)),
-    }
+    Ok(Answer { record, status, complaints, allowance })
 }
 
 /// Reads records; the last that is neither progress nor summary is the answer.
 async fn listen(
     stdout: impl tokio::io::AsyncRead + Unpin,
-    mut progress: impl FnMut(f32),
+    mut progress: impl FnMut(Told),
 ) -> Option<Value> {
     let mut lines = BufReader::new(stdout).lines();
     let mut answer = None;
     while let Ok(Some(line)) = lines.next_line().await {
         let Ok(record) = serde_json::from_str::<Value>(&line) else { continue };
         match record["type"].as_str() {
-            Some("progress") => progress(record["percent"].as_f64().unwrap_or(0.0) as f32 / 100.0),
+            Some("progress") => {
+                let frames = record["frames"].as_u64().zip(record["of"].as_u64());
+                let share = record["percent"].as_f64().unwrap_or(0.0) as f32 / 100.0;
+                progress(Told { share, frames });
+            }
             Some("summary") => {}
             _ => answer = Some(record),
         }
@@ -148,6 +216,7 @@ fn failure(status: ExitStatus, complaints: &str, allowance: Allowance) -> Failur
         Some(code) if code == Code::Usage as i32 => Code::Usage,
         Some(code) if code == Code::Input as i32 => Code::Input,
         Some(code) if code == Code::Model as i32 => Code::Model,
+        Some(code) if code == Code::Tool as i32 => Code::Tool,
         Some(_) => Code::Machine,
         None => {
             let message = format!(

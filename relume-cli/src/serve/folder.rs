@@ -1,4 +1,5 @@
-//! The folder that jobs live in: `jobs.sqlite`, and a folder of pictures for each job.
+//! The folder that jobs live in: `jobs.sqlite`, a folder of pictures for each job, and the user's
+//! workflows.
 
 use std::fs::{self, File};
 use std::io;
@@ -22,7 +23,10 @@ impl Data {
             Some(folder) => folder,
             None => usual()?,
         };
-        make(&root).and_then(|()| make(&root.join("jobs"))).map_err(|cause| {
+        make(&root)
+            .and_then(|()| make(&root.join("jobs")))
+            .and_then(|()| make(&root.join("workflows")))
+           .map_err(|cause| {
             let message = format!("{}: could not be made: {cause}; see --data", root.display());
             Failure::new(Code::Output, message)
         })?;
@@ -48,6 +52,11 @@ impl Data {
     pub(crate) fn job(&self, id: &str) -> PathBuf {
         debug_assert!(names::is_id(id), "ids are checked where they come in");
         self.root.join("jobs").join(id)
+    }
+
+    /// The folder of the user's workflows.
+    pub(crate) fn workflows(&self) -> PathBuf {
+        self.root.join("workflows")
     }
 
     /// A new folder, which goes away with the value unless it is kept.

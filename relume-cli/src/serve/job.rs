@@ -1,12 +1,13 @@
-//! A job: photos, what is wished for them, and how far they are.
+//! A job: photos or videos, what is wished for them, and how far they are.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use relume_media::PhotoFormat;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::format::Format;
+use crate::inputs::MARK;
 use super::settings::Settings;
 
 /// Where a job or a photo stands.
@@ -46,7 +47,7 @@ impl State {
     }
 }
 
-/// Photos to restore, and how far they are.
+/// Photos or videos to restore, and how far they are.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Job {
     /// 128 random bits in hexadecimal.
@@ -66,13 +67,13 @@ pub(crate) struct Job {
     pub(crate) attempts: u32,
     /// What was wished.
     pub(crate) settings: Settings,
-    /// The photos, in the order they came.
+    /// The photos and videos, in the order they came.
     pub(crate) photos: Vec<Item>,
     /// Why it failed.
     pub(crate) error: Option<String>,
 }
 
-/// One photo of a job.
+/// One photo or video of a job.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Item {
     /// Its name as it came, without folders.
@@ -82,6 +83,9 @@ pub(crate) struct Item {
     /// Its format, by its content.
     #[schema(value_type = String)]
     pub(crate) format: Format,
+    /// Of a video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) video: Option<Moving>,
     /// Pixels of a row.
     pub(crate) width: usize,
     /// Rows.
@@ -90,16 +94,62 @@ pub(crate) struct Item {
     pub(crate) bytes: u64,
     /// Where it stands.
     pub(crate) state: State,
-    /// What was done to it, as `relume restore --json` says it.
+    /// What was done to it, as `relume restore --json`, `video --json` or `run --json` says it.
     pub(crate) report: Option<Value>,
+    /// What a workflow made of it, the main result first; otherwise `result` names all there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outputs: Option<Vec<Output>>,
     /// Why it failed.
     pub(crate) error: Option<String>,
+}
+
+/// A file that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Output {
+    /// Its name for people.
+    pub(crate) name: String,
+    /// Its name in the folder of the job.
+    pub(crate) file: String,
+}
+
+/// What is special about a video.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Moving {
+    /// Frames in all.
+    pub(crate) frames: u64,
+    /// How long it takes, in seconds.
+    pub(crate) seconds: Option<f64>,
+    /// Frames that are restored.
+    pub(crate) frames_done: u64,
 }
 
 impl Item {
     /// The file of the photo in the folder of its job.
     pub(crate) fn input_file(&self, number: usize) -> String {
-        format!("{number}.{}", super::names::extension(&self.name, self.format.0, None))
+        format!("{number}.{}", super::names::extension(&self.name, self.format, None))
+    }
+
+    /// The files that the record of a workflow's run names, the main one first.
+    pub(crate) fn made(&self, number: usize, record: &Value) -> Vec<Output> {
+        let start = format!("{number}.{MARK}");
+        let stem = std::path::Path::new(&self.result).file_stem().unwrap_or_default();
+        let named = record["outputs"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let mut made: Vec<Output> = named
+            .filter_map(|file| {
+                let rest = file.strip_prefix(&start).filter(|rest| !rest.contains(['/', '\\']))?;
+                let name = format!("{}{rest}", stem.to_string_lossy());
+                Some(Output { name, file: file.to_owned() })
+            })
+            .collect();
+        // The main one has no suffix.
+        made.sort_by_key(|output| output.file.matches('.').count());
+        made
+    }
+
+    /// What came of it.
+    pub(crate) fn results(&self, number: usize) -> Vec<Output> {
+        let only = || vec![Output { name: self.result.clone(), file: self.output_file(number) }];
+        self.outputs.clone().unwrap_or_else(only)
     }
 
     /// The file of its result there.
@@ -163,38 +213,4 @@ impl Job {
 /// Milliseconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
-}
-
-/// A picture format that can be read back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Format(pub(crate) PhotoFormat);
-
-impl Serialize for Format {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Format {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let same = |format: &PhotoFormat| serde_json::to_value(format).is_ok_and(|v| v == text);
-        let found = PhotoFormat::ALL.into_iter().find(same);
-        found.map(Self).ok_or_else(|| serde::de::Error::custom("no picture format"))
-    }
-}
-
-impl Format {
-    /// What a browser is told about a file of this format.
-    pub(crate) fn content_type(self) -> &'static str {
-        match self.0 {
-            PhotoFormat::Jpeg => "image/jpeg",
-            PhotoFormat::Png => "image/png",
-            PhotoFormat::WebP => "image/webp",
-            PhotoFormat::Tiff => "image/tiff",
-            PhotoFormat::OpenExr => "image/x-exr",
-            PhotoFormat::RadianceHdr => "image/vnd.radiance",
-            _ => "application/octet-stream",
-        }
-    }
 }

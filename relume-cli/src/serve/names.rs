@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use rand::Rng;
-use relume_media::PhotoFormat;
-
+use super::format::Format;
 use crate::inputs::MARK;
 use crate::model_cache::hexadecimal;
 
@@ -45,12 +44,12 @@ pub(crate) fn harmless(name: &str) -> String {
 
 /// The extension of the file that a photo becomes: the wanted format's, else the one that its
 /// name or its content says, as `relume restore` does it.
-pub(crate) fn extension(name: &str, content: PhotoFormat, wanted: Option<PhotoFormat>) -> String {
-    let path = Path::new(name);
-    let own = path.extension().map(|e| e.to_string_lossy().into_owned());
+pub(crate) fn extension(name: &str, content: Format, wanted: Option<Format>) -> String {
+    let own = Path::new(name).extension().map(|e| e.to_string_lossy().into_owned());
+    let fits = Format::of_name(name).is_some_and(|named| named.is_like(content));
     match (wanted, own) {
-        (None, Some(own)) if PhotoFormat::from_path(path).is_some() => own,
-        (wanted, _) => wanted.unwrap_or(content).extensions()[0].to_owned(),
+        (None, Some(own)) if fits => own,
+        (wanted, _) => wanted.unwrap_or(content).extension().to_owned(),
     }
 }
 
@@ -90,6 +89,8 @@ pub(crate) fn disposition(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use relume_media::PhotoFormat;
+
     use super::*;
 
     #[test]
@@ -126,7 +127,9 @@ mod tests {
 
     #[test]
     fn extensions_follow_the_name_then_the_content() {
-        let of = |name, wanted| extension(name, PhotoFormat::Png, wanted);
+        let of = |name, wanted: Option<_>| {
+            extension(name, Format::Photo(PhotoFormat::Png), wanted.map(Format::Photo))
+        };
         assert_eq!(of("a.JPG", None), "JPG");
         assert_eq!(of("a.txt", None), "png");
         assert_eq!(of("a", None), "png");

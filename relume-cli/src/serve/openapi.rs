@@ -3,14 +3,14 @@
 use utoipa::OpenApi;
 
 use super::problem::Problem;
-use super::routes::{enhance, health, inspect, jobs, lists, restore};
+use super::routes::{enhance, health, inspect, jobs, lists, nodes, restore, workflows};
 
 /// `/openapi.json`.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "relume",
-        description = "Restores photos taken in low light with a shaky hand. Errors are RFC 9457 problems.",
+        description = "Restores photos and videos taken in low light with a shaky hand. Errors are RFC 9457 problems.",
         license(name = "MIT OR Apache-2.0")
     ),
     components(schemas(Problem)),
@@ -26,6 +26,14 @@ use super::routes::{enhance, health, inspect, jobs, lists, restore};
         jobs::events,
         jobs::result,
         jobs::original,
+        jobs::frame,
+        workflows::list,
+        workflows::show,
+        workflows::save,
+        workflows::remove,
+        workflows::check,
+        workflows::run,
+        nodes::nodes,
         lists::models,
         lists::metrics,
         enhance::enhance,

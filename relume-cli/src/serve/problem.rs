@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::exit::{Code, Failure};
@@ -23,8 +23,22 @@ pub(crate) struct Problem {
     /// The same as `detail`, where clients of the MIRNet system look for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    /// Of a workflow: everything that is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) faults: Option<Vec<Fault>>,
     #[serde(skip)]
     retry_after: Option<u32>,
+}
+
+/// One mistake in a workflow.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Fault {
+    /// The file, or the change of a setting.
+    pub(crate) file: String,
+    /// Line, from 1; 0 where there is none.
+    pub(crate) line: u32,
+    /// What is wrong, and the remedy.
+    pub(crate) message: String,
 }
 
 impl Problem {
@@ -36,6 +50,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             error: None,
+            faults: None,
             retry_after: None,
         }
     }
@@ -66,6 +81,19 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "a fault of the server; its log says more")
     }
 
+    /// Of a broken workflow.
+    pub(crate) fn of_workflow(faults: Vec<Fault>) -> Self {
+        let first = faults.first().map_or_else(String::new, |fault| match fault.line {
+            0 => format!("{}: {}", fault.file, fault.message),
+            line => format!("{}:{line}: {}", fault.file, fault.message),
+        });
+        let detail = match faults.len() {
+            0 | 1 => first,
+            count => format!("{first} (and {} more)", count - 1),
+        };
+        Self { faults: Some(faults), ..Self::unprocessable(detail) }
+    }
+
     /// With the field that clients of the MIRNet system read.
     pub(crate) fn with_error(self, error: Option<&str>) -> Self {
         let error = Some(error.map_or_else(|| self.detail.clone(), str::to_owned));
@@ -93,6 +121,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure.code {
             Code::Input | Code::Usage | Code::Model => Self::unprocessable(failure.message),
+            Code::Tool => Self::new(StatusCode::NOT_IMPLEMENTED, failure.message),
             Code::Interrupted => Self::busy("the server is about to end", 10),
             _ => Self::internal(),
         }
@@ -136,6 +165,9 @@ pub(crate) enum Refusal {
     /// A fault of the server.
     #[response(status = 500, content_type = "application/problem+json")]
     Fault(Problem),
+    /// Videos, and FFmpeg is not installed.
+    #[response(status = 501, content_type = "application/problem+json")]
+    NoTool(Problem),
     /// The queue is full: come back after `Retry-After` seconds.
     #[response(status = 503, content_type = "application/problem+json")]
     Busy(Problem),

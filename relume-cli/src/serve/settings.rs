@@ -1,4 +1,4 @@
-//! What a client may choose for a photo: the same as `relume restore` offers.
+//! What a client may choose: the same as `relume restore`, `video` and `run` offer.
 
 use relume::models::{self, MODELS, ModelCard};
 use relume_media::PhotoFormat;
@@ -10,12 +10,13 @@ use super::problem::Problem;
 /// The model without a wish.
 pub(crate) const MODEL: &str = "lantern-s";
 
-/// Wishes for the restoration; what is left out is as `relume restore` does it.
+/// Wishes for the restoration; what is left out is as the program does it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// Name of a model that `GET /v1/models` calls ready.
-    pub(crate) model: String,
+    /// Name of a model that `GET /v1/models` calls ready; none where a workflow runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
     /// How much of the effect, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0.0, maximum = 1.0)]
@@ -37,18 +38,39 @@ pub(crate) struct Settings {
     /// Format of the result: jpg, png, webp, tif, exr or hdr; otherwise the photo's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) format: Option<String>,
+    /// Videos: whether frames are averaged along their motion first [default: true].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) denoise: Option<bool>,
+    /// Videos: codec of the result; otherwise the video's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) codec: Option<String>,
+    /// Videos: quality on the encoder's scale, smaller is better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0.0, maximum = 63.0)]
+    pub(crate) crf: Option<f32>,
+    /// Name of the workflow that runs; its text came with the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) workflow: Option<String>,
+    /// Settings of the workflow that were changed: `node.key=value`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) set: Vec<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            model: MODEL.to_owned(),
+            model: Some(MODEL.to_owned()),
             strength: None,
             brightness: None,
             always: false,
             compatible: false,
             quality: None,
             format: None,
+            denoise: None,
+            codec: None,
+            crf: None,
+            workflow: None,
+            set: Vec::new(),
         }
     }
 }
@@ -59,21 +81,38 @@ impl Settings {
         let text = text.trim();
         let given = !text.is_empty();
         match field {
-            "model" if given => self.model = model(text)?.name.to_owned(),
+            "model" if given => self.model = Some(model(text)?.name.to_owned()),
             "strength" if given => self.strength = Some(number(field, text, 0.0, 1.0)?),
             "brightness" if given => self.brightness = Some(number(field, text, 0.02, 0.9)?),
             "quality" if given => self.quality = Some(number(field, text, 1.0, 100.0)? as u8),
             "always" if given => self.always = yes(field, text)?,
             "compatible" if given => self.compatible = yes(field, text)?,
             "format" if given => self.format = Some(format(text)?.extensions()[0].to_owned()),
-            "model" | "strength" | "brightness" | "quality" | "always" | "compatible"
-            | "format" => {}
+            "denoise" if given => self.denoise = Some(yes(field, text)?),
+            "codec" if given => self.codec = Some(codec(text)?),
+            "crf" if given => self.crf = Some(number(field, text, 0.0, 63.0)?),
+            known if FIELDS.contains(&known) => {}
             _ => {
                 return Err(Problem::bad_request(format!(
-                    "there is no field {field:?}; use photo, model, strength, brightness, always, \
-                     compatible, quality and format"
+                    "there is no field {field:?}; use photo, video, {}",
+                    FIELDS.join(", ")
                 )));
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses wishes that make no sense for what came.
+    pub(crate) fn check(&self, photos: bool, videos: bool) -> Result<(), Problem> {
+        let of_photos = self.compatible || self.quality.is_some() || self.format.is_some();
+        let of_videos = self.denoise.is_some() || self.codec.is_some() || self.crf.is_some();
+        if of_photos && videos {
+            let detail = "compatible, quality and format are for photos; leave them out";
+            return Err(Problem::unprocessable(detail));
+        }
+        if of_videos && photos {
+            let detail = "denoise, codec and crf are for videos; leave them out";
+            return Err(Problem::unprocessable(detail));
         }
         Ok(())
     }
@@ -83,24 +122,58 @@ impl Settings {
         self.format.as_deref().and_then(|name| format(name).ok())
     }
 
-    /// The arguments that make `relume restore` do the same.
+    /// The arguments that make `relume restore`, `video` or `run` do the same.
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let mut arguments = vec!["--model".to_owned(), self.model.clone()];
+        let mut arguments = Vec::new();
         let mut add = |name: &str, value: Option<String>| {
             if let Some(value) = value {
                 arguments.extend([name.to_owned(), value]);
             }
         };
+        add("--model", self.model.clone());
+        add("--codec", self.codec.clone());
+        add("--crf", self.crf.map(|value| value.to_string()));
+        self.set.iter().for_each(|change| add("--set", Some(change.clone())));
         add("--strength", self.strength.map(|value| value.to_string()));
         add("--brightness", self.brightness.map(|value| value.to_string()));
         add("--quality", self.quality.map(|value| value.to_string()));
-        for (flag, set) in [("--always", self.always), ("--compatible", self.compatible)] {
+        let no_denoise = self.denoise == Some(false);
+        for (flag, set) in [
+            ("--always", self.always),
+            ("--compatible", self.compatible),
+            ("--no-denoise", no_denoise),
+        ] {
             if set {
                 arguments.push(flag.to_owned());
             }
         }
         arguments
     }
+}
+
+/// What a form may say beside photos and videos.
+const FIELDS: [&str; 10] = [
+    "model",
+    "strength",
+    "brightness",
+    "always",
+    "compatible",
+    "quality",
+    "format",
+    "denoise",
+    "codec",
+    "crf",
+];
+
+/// Codecs that a client may choose.
+const CODECS: [&str; 6] = ["h264", "hevc", "av1", "vp9", "prores", "ffv1"];
+
+fn codec(text: &str) -> Result<String, Problem> {
+    if CODECS.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("codec is {text:?}; use one of {}", CODECS.join(", "));
+    Err(Problem::unprocessable(message))
 }
 
 /// Whether a network makes a picture out of a picture; others are parts, or judge.
@@ -159,6 +232,11 @@ mod tests {
         let settings = with(&fields).unwrap();
         let expected = "--model lantern-s --strength 0.5 --quality 80 --always";
         assert_eq!(settings.arguments().join(" "), expected);
+        let fields = [("denoise", "false"), ("codec", "hevc"), ("crf", "20")];
+        let settings = with(&fields).unwrap();
+        let expected = "--model lantern-s --codec hevc --crf 20 --no-denoise";
+        assert_eq!(settings.arguments().join(" "), expected);
+        assert!(settings.check(true, false).is_err() && settings.check(false, true).is_ok());
     }
 
     #[test]
@@ -173,6 +251,9 @@ mod tests {
             ("model", "--output", 422),
             ("always", "maybe", 422),
             ("format", "svg", 422),
+            ("codec", "-f", 422),
+            ("crf", "64", 422),
+            ("denoise", "maybe", 422),
             ("colour", "1", 400),
         ];
         for (field, text, status) in cases {

@@ -1,4 +1,4 @@
-//! Forms with photos: streamed to disk, recognised by their content, refused early.
+//! Forms with photos and videos: streamed to disk, recognised by their content, refused early.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +13,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::App;
+use super::child;
 use super::folder::Fresh;
-use super::job::{Format, Item, State};
+use super::format::Format;
+use super::job::{Item, Moving, State};
 use super::names;
 use super::problem::Problem;
 use super::settings::Settings;
@@ -22,6 +24,12 @@ use crate::model_cache::hexadecimal;
 
 /// Bytes of a field that is no photo.
 const FIELD: usize = 1000;
+/// Bytes of the text of a workflow.
+pub(crate) const WORKFLOW: usize = 256 * 1024;
+/// Changes of settings of a workflow.
+const CHANGES: usize = 100;
+/// Time to look at a video that came.
+const LOOK: Duration = Duration::from_secs(60);
 /// Photos of one request.
 const PHOTOS: usize = 1000;
 
@@ -31,6 +39,10 @@ pub(crate) struct Bounds<'a> {
     /// Name of the field that photos come in.
     pub(crate) field: &'a str,
     pub(crate) photos: usize,
+    /// Whether videos may come too, in the field `video`.
+    pub(crate) videos: bool,
+    /// Whether a workflow comes along, in place of the wishes for a model.
+    pub(crate) workflow: bool,
     pub(crate) bytes: u64,
     pub(crate) pixels: u64,
     pub(crate) time: Duration,
@@ -42,6 +54,8 @@ impl<'a> Bounds<'a> {
         Self {
             field: "photo",
             photos: PHOTOS,
+            videos: true,
+            workflow: false,
             bytes: app.options.upload_bytes,
             pixels: app.options.pixels,
             time: Duration::from_secs(3600),
@@ -53,6 +67,8 @@ impl<'a> Bounds<'a> {
         Self {
             field,
             photos,
+            videos: false,
+            workflow: false,
             bytes: app.options.upload_bytes.min(100_000_000),
             pixels: app.options.pixels.min(25_000_000),
             time: Duration::from_secs(120),
@@ -66,8 +82,17 @@ pub(crate) struct Upload {
     pub(crate) folder: Fresh,
     pub(crate) photos: Vec<Item>,
     pub(crate) settings: Settings,
+    /// The text of the workflow, or the name of one that the server knows.
+    pub(crate) workflow: Wanted,
     /// SHA-256 of photos, names and wishes.
     pub(crate) digest: String,
+}
+
+/// The workflow that a form asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) name: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 /// Takes a form in.
@@ -90,7 +115,13 @@ pub(crate) async fn receive(
         bounds,
         left: bounds.bytes,
         hash: Sha256::new(),
-        upload: Upload { folder, photos: Vec::new(), settings, digest: String::new() },
+        upload: Upload {
+            folder,
+            photos: Vec::new(),
+            settings,
+            workflow: Wanted::default(),
+            digest: String::new(),
+        },
     };
     let all = receiver.all(form);
     timeout_at(Instant::now() + bounds.time, all).await.map_err(|_| late())??;
@@ -115,31 +146,57 @@ impl Receiver<'_> {
             let Some(field) = next.map_err(broken)? else { break };
             let name = field.name().unwrap_or_default().to_owned();
             if name == self.bounds.field {
-                self.photo(field).await?;
+                self.file(field, false).await?;
+            } else if name == "video" && self.bounds.videos {
+                self.file(field, true).await?;
             } else {
-                let text = self.text(field).await?;
-                self.upload.settings.set(&name, &text)?;
+                let long = self.bounds.workflow && name == "text";
+                let text = self.text(field, if long { WORKFLOW } else { FIELD }).await?;
+                self.wish(&name, text)?;
             }
         }
         let (upload, hash) = (&mut self.upload, &mut self.hash);
-        let wanted = upload.settings.wanted_format();
+        let videos = upload.photos.iter().filter(|item| item.video.is_some()).count();
+        upload.settings.check(videos < upload.photos.len(), videos > 0)?;
+        let wanted = upload.settings.wanted_format().map(Format::Photo);
         let mut taken: Vec<String> = Vec::new();
         for item in &mut upload.photos {
-            let extension = names::extension(&item.name, item.format.0, wanted);
+            let extension = names::extension(&item.name, item.format, wanted);
             item.result = names::result(&item.name, &extension, &taken);
             taken.push(item.result.clone());
             hash.update(&item.result);
         }
         hash.update(upload.settings.arguments().join("\0"));
+        let Wanted { name, text } = &upload.workflow;
+        [name, text].into_iter().flatten().for_each(|part| hash.update(part));
         Ok(())
     }
 
-    async fn text(&mut self, mut field: Field<'_>) -> Result<String, Problem> {
+    /// A field that is no file.
+    fn wish(&mut self, name: &str, text: String) -> Result<(), Problem> {
+        let upload = &mut self.upload;
+        if !self.bounds.workflow {
+            return upload.settings.set(name, &text);
+        }
+        match name {
+            "workflow" => upload.workflow.name = Some(text).filter(|text| !text.is_empty()),
+            "text" => upload.workflow.text = Some(text),
+            "set" if upload.settings.set.len() < CHANGES => upload.settings.set.push(text),
+            "set" => return Err(Problem::too_large(format!("at most {CHANGES} fields set"))),
+            _ => {
+                let detail = "a workflow takes the fields photo, video, workflow, text and set";
+                return Err(Problem::bad_request(format!("there is no field {name:?}; {detail}")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn text(&mut self, mut field: Field<'_>, most: usize) -> Result<String, Problem> {
         let mut bytes = Vec::new();
         while let Some(chunk) = self.chunk(&mut field).await? {
             bytes.extend_from_slice(&chunk);
-            if bytes.len() > FIELD {
-                return Err(Problem::too_large(format!("a field has at most {FIELD} bytes")));
+            if bytes.len() > most {
+                return Err(Problem::too_large(format!("a field has at most {most} bytes")));
             }
         }
         String::from_utf8(bytes).map_err(|_| Problem::bad_request("a field is not UTF-8"))
@@ -157,10 +214,12 @@ impl Receiver<'_> {
         Ok(chunk)
     }
 
-    async fn photo(&mut self, mut field: Field<'_>) -> Result<(), Problem> {
+    /// A photo, or a video.
+    async fn file(&mut self, mut field: Field<'_>, video: bool) -> Result<(), Problem> {
         let number = self.upload.photos.len();
         if number == self.bounds.photos {
-            let message = format!("at most {number} photos at a time");
+            let what = if self.bounds.videos { "photos and videos" } else { "photos" };
+            let message = format!("at most {number} {what} at a time");
             return Err(Problem::too_large(message));
         }
         let given = field.file_name().unwrap_or_default().to_owned();
@@ -172,24 +231,61 @@ impl Receiver<'_> {
             let lacks = 16_usize.saturating_sub(start.len()).min(chunk.len());
             start.extend_from_slice(&chunk[..lacks]);
             if start.len() == 16 && bytes < 16 {
-                recognise(&name, &start)?;
+                recognise(&name, &start, video)?;
             }
             bytes += chunk.len() as u64;
             self.hash.update(&chunk);
             file.write_all(&chunk).await.map_err(|e| self.disk(&e))?;
         }
-        recognise(&name, &start)?;
+        let format = recognise(&name, &start, video)?;
         file.flush().await.map_err(|e| self.disk(&e))?;
-        let mut item = self.look(&path, name).await?;
-        item.bytes = bytes;
-        let place = self.upload.folder.path.join(item.input_file(number));
-        tokio::fs::rename(&path, place).await.map_err(|e| self.disk(&e))?;
-        self.upload.photos.push(item);
+        drop(file);
+        let item = match video {
+            true => self.look_at_video(number, name, format).await?,
+            false => self.look(&path, number, name).await?,
+        };
+        self.upload.photos.push(Item { bytes, ..item });
         Ok(())
     }
 
+    /// Puts a file to its place.
+    async fn place(&self, number: usize, item: &Item) -> Result<(), Problem> {
+        let folder = &self.upload.folder.path;
+        let moved = tokio::fs::rename(folder.join("incoming"), folder.join(item.input_file(number)));
+        moved.await.map_err(|e| self.disk(&e))
+    }
+
+    /// Has the first frame of a video read, in a child.
+    async fn look_at_video(
+        &self,
+        number: usize,
+        name: String,
+        format: Format,
+    ) -> Result<Item, Problem> {
+        let mut item = waiting(name, format, (0, 0));
+        self.place(number, &item).await?;
+        let _turn = self.app.lane.acquire().await.map_err(|_| Problem::internal())?;
+        let (folder, input) = (&self.upload.folder.path, item.input_file(number));
+        let allowance = self.app.allowance(LOOK);
+        let seen = child::frame(folder, (&input, 0), FIRST, allowance).await;
+        let seen = seen.map_err(|failure| {
+            let message = failure.message.replace(&input, &item.name);
+            self.app.explain(crate::exit::Failure { message, ..failure })
+        })?;
+        // Only whether it could be read was of interest.
+        let _ = tokio::fs::remove_file(folder.join(FIRST)).await;
+        let side = |name: &str| seen["video"]["size"][name].as_u64().unwrap_or(0) as usize;
+        (item.width, item.height) = (side("width"), side("height"));
+        item.video = Some(Moving {
+            frames: seen["frames"].as_u64().unwrap_or(0),
+            seconds: seen["video"]["seconds"].as_f64(),
+            frames_done: 0,
+        });
+        Ok(item)
+    }
+
     /// Reads the header of a photo.
-    async fn look(&self, path: &Path, name: String) -> Result<Item, Problem> {
+    async fn look(&self, path: &Path, number: usize, name: String) -> Result<Item, Problem> {
         let (path, pixels) = (path.to_owned(), self.bounds.pixels);
         let limits = Limits { pixels, ..Limits::default() };
         let probe = tokio::task::spawn_blocking(move || {
@@ -204,17 +300,10 @@ impl Receiver<'_> {
                 _ => Problem::unprocessable(detail),
             }
         })?;
-        Ok(Item {
-            name,
-            result: String::new(),
-            format: Format(probe.format),
-            width: probe.size.width,
-            height: probe.size.height,
-            bytes: 0,
-            state: State::Queued,
-            report: None,
-            error: None,
-        })
+        let size = (probe.size.width, probe.size.height);
+        let item = waiting(name, Format::Photo(probe.format), size);
+        self.place(number, &item).await?;
+        Ok(item)
     }
 
     fn disk(&self, cause: &std::io::Error) -> Problem {
@@ -223,13 +312,43 @@ impl Receiver<'_> {
     }
 }
 
-/// Refuses what does not begin as a photo does.
-fn recognise(name: &str, start: &[u8]) -> Result<(), Problem> {
-    let found = PhotoFormat::from_content(start);
-    found.map(|_| ()).map_err(|error| {
-        let detail = format!("{name}: {error}");
-        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
-    })
+/// The picture that is made to see whether a video can be read.
+const FIRST: &str = "first.png";
+
+/// A photo or video that waits.
+fn waiting(name: String, format: Format, (width, height): (usize, usize)) -> Item {
+    Item {
+        name,
+        result: String::new(),
+        format,
+        video: None,
+        width,
+        height,
+        bytes: 0,
+        state: State::Queued,
+        report: None,
+        outputs: None,
+        error: None,
+    }
+}
+
+/// Refuses what does not begin as a photo or video does.
+fn recognise(name: &str, start: &[u8], video: bool) -> Result<Format, Problem> {
+    let unsupported = |detail: String| {
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("{name}: {detail}"))
+    };
+    let moves = Format::of_video(start);
+    match (video, moves) {
+        (true, Some(format)) => Ok(format),
+        (true, None) => {
+            Err(unsupported("is no video of a kind that is read: mp4, mov, mkv, webm, avi, gif, y4m".into()))
+        }
+        (false, Some(_)) => Err(unsupported("is a video; jobs take it in the field video".into())),
+        (false, None) => {
+            let found = PhotoFormat::from_content(start);
+            found.map(Format::Photo).map_err(|error| unsupported(error.to_string()))
+        }
+    }
 }
 
 /// The message alone: where files lie on the server is nobody's business.
@@ -246,7 +365,7 @@ pub(crate) fn too_many_bytes(limit: u64) -> Problem {
     Problem::too_large(format!("a request has at most {megabytes} MB; send less at a time"))
 }
 
-fn late() -> Problem {
+pub(crate) fn late() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time; send it again")
 }
 

@@ -1,4 +1,4 @@
-//! Does the jobs, one photo after the other, and removes old ones.
+//! Does the jobs, one photo or video after the other, and removes old ones.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -14,6 +14,8 @@ use crate::exit::Failure;
 
 /// Longest work on one photo.
 const PHOTO: Duration = Duration::from_secs(3600);
+/// Longest work on one video.
+const VIDEO: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often old jobs are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -85,22 +87,32 @@ async fn restore_all(app: &Arc<App>, job: Job) -> Result<(), Failure> {
     for (number, item) in left {
         change(app, &job.id, |job| job.photos[number].state = State::Running)?;
         let share = job.photos.len() as f32;
-        let tell = |part: f32| {
+        let tell = |told: child::Told| {
             let told = change(app, &job.id, |job| {
-                job.progress = job.share_done() + part.min(1.0) / share;
+                job.progress = job.share_done() + told.share.min(1.0) / share;
+                if let (Some(video), Some((done, _))) =
+                    (&mut job.photos[number].video, told.frames)
+                {
+                    video.frames_done = done;
+                }
             });
             if let Err(failure) = told {
                 app.console.warn(&failure.message);
             }
         };
         let start = Instant::now();
-        let allowance = app.allowance(PHOTO);
+        let allowance = app.allowance(if item.video.is_some() { VIDEO } else { PHOTO });
         let done = child::restore(&folder, (number, item), &job.settings, allowance, tell).await;
         app.count_photo(done.is_ok(), start.elapsed());
         change(app, &job.id, |job| {
             let item = &mut job.photos[number];
             match done {
-                Ok(report) => (item.state, item.report) = (State::Done, Some(report)),
+                Ok(report) => {
+                    item.state = State::Done;
+                    item.outputs = job.settings.workflow.as_ref().map(|_| item.made(number, &report));
+                    item.video.iter_mut().for_each(|video| video.frames_done = video.frames);
+                    item.report = Some(report);
+                }
                 Err(failure) => {
                     (item.state, item.error) = (State::Failed, Some(words(app, failure)))
                 }

@@ -1,4 +1,4 @@
-//! `/v1/jobs`: photos that are restored when their turn comes.
+//! `/v1/jobs`: photos and videos that are restored when their turn comes.
 
 use std::sync::Arc;
 
@@ -12,21 +12,26 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::events::{last_seen, stream_changes};
+use super::super::at_once::Visit;
+use super::super::format::Format;
 use super::super::job::{Item, Job, State as Progress};
 use super::super::problem::{Problem, Refusal};
 use super::super::store::{Added, Bounds, Key};
 use super::super::upload::{self, receive};
 use super::super::{App, archive, names};
-use super::Bytes;
-use super::restore::output_format;
+use super::{Bytes, query, workflows};
 
-/// Photos and wishes for them. What is left out is as `relume restore` does it.
+/// Photos or videos, and wishes for them. What is left out is as `relume restore` and `relume video`
+/// do it.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the derive alone")]
 pub(crate) struct Form {
     /// The photos, one field each.
     #[schema(value_type = Vec<String>, format = Binary)]
-    photo: Vec<Vec<u8>>,
+    photo: Option<Vec<Vec<u8>>>,
+    /// The videos, one field each.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    video: Option<Vec<Vec<u8>>>,
     /// Name of a model that `GET /v1/models` calls ready.
     model: Option<String>,
     /// How much of the effect, 0 to 1.
@@ -44,6 +49,13 @@ pub(crate) struct Form {
     quality: Option<u8>,
     /// Format of the results: jpg, png, webp, tif, exr or hdr; otherwise the photos' own.
     format: Option<String>,
+    /// Videos: whether frames are averaged along their motion first [default: true].
+    denoise: Option<bool>,
+    /// Videos: h264, hevc, av1, vp9, prores or ffv1; otherwise the video's own.
+    codec: Option<String>,
+    /// Videos: quality on the encoder's scale, smaller is better.
+    #[schema(minimum = 0.0, maximum = 63.0)]
+    crf: Option<f32>,
 }
 
 /// Which jobs to list.
@@ -60,6 +72,32 @@ pub(crate) struct Choice {
     /// Its number, from 0. Without one: the only photo, or a ZIP file of all results.
     #[param(minimum = 0)]
     photo: Option<usize>,
+    /// Which of the outputs of a workflow, from 0; the first is the main one.
+    #[param(minimum = 0)]
+    output: Option<usize>,
+}
+
+/// Which frame of which video.
+#[derive(Deserialize, IntoParams)]
+pub(crate) struct FrameChoice {
+    /// Number of the video, from 0.
+    #[param(minimum = 0)]
+    photo: Option<usize>,
+    /// Number of the frame, from 0.
+    #[param(minimum = 0)]
+    number: Option<u64>,
+    /// Which side.
+    of: Option<Side>,
+}
+
+/// A video, or what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Side {
+    /// As it came.
+    Before,
+    /// As it is restored.
+    After,
 }
 
 fn job_of(app: &App, id: &str) -> Result<Job, Problem> {
@@ -70,10 +108,6 @@ fn job_of(app: &App, id: &str) -> Result<Job, Problem> {
     found.ok_or_else(Problem::no_job)
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    query.map(|Query(value)| value).map_err(|error| Problem::bad_request(error.body_text()))
-}
-
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| (1..=200).contains(&text.len()));
@@ -81,7 +115,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     text.map(|text| Some(text.to_owned())).ok_or_else(wrong)
 }
 
-/// Restore photos when their turn comes.
+/// Restore photos or videos when their turn comes.
 ///
 /// A request with an `Idempotency-Key` that came before is answered with the job it made then.
 #[utoipa::path(
@@ -101,13 +135,27 @@ pub(crate) async fn create(
     headers: HeaderMap,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
-    let key = key_of(&headers)?;
+    let bounds = upload::Bounds::of_job(&app);
+    add(&app, &headers, form, bounds).await
+}
+
+/// Makes a job out of a form.
+pub(super) async fn add(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    form: Result<Multipart, MultipartRejection>,
+    bounds: upload::Bounds<'_>,
+) -> Result<Response, Problem> {
+    let key = key_of(headers)?;
     let place = app.uploads.try_acquire();
     let _place = place.map_err(|_| Problem::busy("too many uploads; come back later", 5))?;
-    let upload = receive(&app, form, upload::Bounds::of_job(&app)).await?;
+    let mut upload = receive(app, form, bounds).await?;
     if upload.photos.is_empty() {
-        let message = "the form has no photo; put at least one into the field photo";
+        let message = "the form has no photo; put at least one into the field photo, or video";
         return Err(Problem::bad_request(message));
+    }
+    if bounds.workflow {
+        workflows::settle(app, &Visit::begin(app)?, &mut upload).await?;
     }
     let key = key.map(|key| Key { key, digest: upload.digest });
     let job = Job::new(upload.folder.id.clone(), upload.settings, upload.photos);
@@ -265,8 +313,8 @@ pub(crate) async fn result(
     Path(id): Path<String>,
     choice: Result<Query<Choice>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let (job, wanted) = (job_of(&app, &id)?, query(choice)?.photo);
-    let folder = app.data.job(&id);
+    let (job, choice) = (job_of(&app, &id)?, query(choice)?);
+    let (wanted, folder) = (choice.photo, app.data.job(&id));
     if wanted.is_none() && job.photos.len() > 1 {
         if !matches!(job.state, Progress::Done) {
             return Err(not_yet(job.state));
@@ -278,11 +326,57 @@ pub(crate) async fn result(
     if item.state != Progress::Done {
         return Err(not_yet(item.state));
     }
-    let path = folder.join(item.output_file(number));
-    super::file(&path, output_format(item).content_type(), Some(&item.result)).await
+    let results = item.results(number);
+    let Some(output) = results.get(choice.output.unwrap_or(0)) else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "the job made no such file"));
+    };
+    let format = Format::of_name(&output.name).unwrap_or(item.format);
+    super::file(&folder.join(&output.file), format.content_type(), Some(&output.name)).await
 }
 
-/// Download a photo as it came.
+/// Show a frame of a video, as it came or restored, as PNG.
+///
+/// A video and its result have the same frames: one number shows both.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/frame",
+    tag = "jobs",
+    params(("id" = String, Path, description = "Of the job"), FrameChoice),
+    responses((status = 200, description = "The frame", body = Bytes, content_type = "image/png"), Refusal)
+)]
+pub(crate) async fn frame(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    choice: Result<Query<FrameChoice>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let (job, choice) = (job_of(&app, &id)?, query(choice)?);
+    let (number, item) = photo(&job, choice.photo)?;
+    let frame = choice.number.unwrap_or(0);
+    let nothing = |detail| Problem::new(StatusCode::NOT_FOUND, detail);
+    let Some(video) = &item.video else { return Err(nothing("a photo has no frames")) };
+    if frame >= video.frames {
+        return Err(nothing("the video has no such frame"));
+    }
+    let file = match choice.of.unwrap_or(Side::Before) {
+        Side::Before => item.input_file(number),
+        Side::After if item.state != Progress::Done => return Err(not_yet(item.state)),
+        Side::After => {
+            let results = item.results(number);
+            results.into_iter().next().ok_or_else(|| nothing("the job made no video"))?.file
+        }
+    };
+    let visit = Visit::begin(&app)?;
+    let place = app.data.fresh().map_err(|_| Problem::internal())?;
+    // Beside the folder of the job: two folders of one place.
+    let picture = std::path::Path::new("..").join(&place.id).join("frame.png");
+    visit.frame(&app.data.job(&id), (&file, frame), &picture).await?;
+    let mut response = super::file(&place.path.join("frame.png"), "image/png", None).await?;
+    let keep = axum::http::HeaderValue::from_static("private, max-age=3600");
+    response.headers_mut().insert(header::CACHE_CONTROL, keep);
+    Ok(response)
+}
+
+/// Download a photo or video as it came.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}/original",

@@ -41,19 +41,23 @@ pub(crate) struct Metric {
     better: Better,
 }
 
-/// List the networks that restore photos.
-#[utoipa::path(get, path = "/v1/models", tag = "lists", responses((status = 200, body = [Model]), Refusal))]
-pub(crate) async fn models() -> Json<Vec<Model>> {
+/// Whether the weights of a model are in the program or were imported.
+pub(crate) fn is_ready(name: &str) -> bool {
     let cache = Cache::from_environment().ok();
     let imported = |name: &str| cache.as_ref().is_some_and(|cache| cache.imported(name).is_file());
     let parts = || alen::PARTS.iter().all(|(_, card)| imported(card.name));
+    let carried = MODELS.iter().any(|card| card.name == name && card.weights.is_some());
+    carried || imported(name) || (name == alen::PUBLISHED.name && parts())
+}
+
+/// List the networks that restore photos.
+#[utoipa::path(get, path = "/v1/models", tag = "lists", responses((status = 200, body = [Model]), Refusal))]
+pub(crate) async fn models() -> Json<Vec<Model>> {
     let model = |card: &&'static relume::models::ModelCard| Model {
         name: card.name,
         help: card.help,
         source: card.source,
-        ready: card.weights.is_some()
-            || imported(card.name)
-            || (card.name == alen::PUBLISHED.name && parts()),
+        ready: is_ready(card.name),
         usual: card.name == MODEL,
     };
     Json(MODELS.iter().filter(|card| restores(card)).map(model).collect())

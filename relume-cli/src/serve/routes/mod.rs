@@ -5,14 +5,17 @@ pub(crate) mod health;
 pub(crate) mod inspect;
 pub(crate) mod jobs;
 pub(crate) mod lists;
+pub(crate) mod nodes;
 pub(crate) mod restore;
+pub(crate) mod workflows;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Query, Request};
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -41,6 +44,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/jobs/{id}/events", get(jobs::events))
         .route("/v1/jobs/{id}/result", get(jobs::result))
         .route("/v1/jobs/{id}/original", get(jobs::original))
+        .route("/v1/jobs/{id}/frame", get(jobs::frame))
+        .route("/v1/workflows", get(workflows::list))
+        .route("/v1/workflows/check", post(workflows::check))
+        .route("/v1/workflows/run", post(workflows::run))
+        .route(
+            "/v1/workflows/{name}",
+            get(workflows::show).put(workflows::save).delete(workflows::remove),
+        )
+        .route("/v1/nodes", get(nodes::nodes))
         .route("/v1/models", get(lists::models))
         .route("/v1/metrics", get(lists::metrics))
         .route("/v1/session", post(health::session))
@@ -60,6 +72,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)
+}
+
+/// What stands behind the question mark of an address.
+fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    query.map(|Query(value)| value).map_err(|error| Problem::bad_request(error.body_text()))
 }
 
 async fn part(request: Request) -> Response {

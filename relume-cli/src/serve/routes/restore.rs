@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartRejection};
 use axum::http::HeaderName;
 use axum::response::Response;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::App;
 use super::super::at_once::Visit;
-use super::super::job::Format;
+use super::super::format::Format;
 use super::super::problem::{Problem, Refusal};
 use super::Bytes;
 
@@ -58,20 +59,25 @@ pub(crate) async fn restore(
     let upload = visit.receive(form, "photo", 1).await?;
     let report = visit.restore(&upload, 0).await?;
     let item = &upload.photos[0];
-    let format = upload.settings.wanted_format().map_or_else(|| output_format(item), Format);
+    let wanted = upload.settings.wanted_format().map(Format::Photo);
+    let named = Format::of_name(&item.result).unwrap_or(item.format);
     let path = upload.folder.path.join(item.output_file(0));
-    let mut response = super::file(&path, format.content_type(), Some(&item.result)).await?;
-    // JSON with its few other characters written as escapes fits into a header.
-    if let Ok(value) = ascii(&report.to_string()).parse() {
-        response.headers_mut().insert(HeaderName::from_static("relume-report"), value);
-    }
-    Ok(response)
+    let content_type = wanted.unwrap_or(named).content_type();
+    let response = super::file(&path, content_type, Some(&item.result)).await?;
+    Ok(with_report(response, &report))
 }
 
-/// The format of a result without a wish: what its name says.
-pub(super) fn output_format(item: &super::super::job::Item) -> Format {
-    let named = relume_media::PhotoFormat::from_path(item.result.as_ref());
-    named.map_or(item.format, Format)
+/// Bytes of a report in a header; clients refuse much longer ones.
+const REPORT: usize = 6000;
+
+/// What was done, as a header.
+pub(super) fn with_report(mut response: Response, report: &Value) -> Response {
+    // JSON with its few other characters written as escapes fits into a header.
+    let text = Some(ascii(&report.to_string())).filter(|text| text.len() <= REPORT);
+    if let Some(value) = text.and_then(|text| text.parse().ok()) {
+        response.headers_mut().insert(HeaderName::from_static("relume-report"), value);
+    }
+    response
 }
 
 fn ascii(json: &str) -> String {
