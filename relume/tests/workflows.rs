@@ -79,6 +79,12 @@ fn broken_workflows_are_refused_with_file_line_and_remedy() {
 fn every_workflow_that_is_carried_can_run() {
     for (name, _) in BUILT_IN {
         match Workflow::load(name, &[], &own_models) {
+            Ok(workflow) if workflow.takes_video() => {
+                assert_eq!(*name, "video-night");
+                let wanted = workflow.video_steps(Path::new("night.mp4")).unwrap();
+                assert!(wanted.steps.denoise && wanted.steps.cut.is_none());
+                assert!(workflow.photo(&Photo::from_image(picture())).is_err());
+            }
             Ok(workflow) => {
                 let made = workflow.photo(&Photo::from_image(picture())).unwrap();
                 assert_eq!(made.size(), picture().size(), "{name}");
@@ -161,6 +167,92 @@ fn only_what_follows_a_change_runs_again() {
     let (truth, _) = run(&parse(&text(1.0)).unwrap(), &mut Cache::off());
     assert_eq!(other.outputs[0].photo, truth.outputs[0].photo);
     assert_ne!(other.outputs[0].photo, first.outputs[0].photo);
+}
+
+/// `video-night` with other nodes between its first and its last.
+fn video(between: &str) -> relume::Result<relume::workflow::VideoOutput> {
+    let text = format!(
+        "node = [\n{{id = 'in', kind = 'video-input'}},\n{between}\n\
+         {{id = 'out', kind = 'video-output', video = 'last', crf = 20, beside = true}}]"
+    );
+    parse(&text)?.video_steps(Path::new("night.mp4"))
+}
+
+#[test]
+fn steps_of_a_video_are_gathered_before_a_frame_is_read() {
+    let wanted = video(
+        "{id = 'part', kind = 'video-trim', video = 'in', from = 1, to = 3},\n\
+         {id = 'less', kind = 'video-trim', video = 'part', from = 2, to = 9},\n\
+         {id = 'calm', kind = 'video-denoise', video = 'less'},\n\
+         {id = 'last', kind = 'video-model', video = 'calm', strength = 0.5, always = true},",
+    )
+    .unwrap();
+    let cut = wanted.steps.cut.unwrap();
+    assert_eq!((cut.from_us, cut.to_us), (2_000_000, 3_000_000));
+    assert!(wanted.steps.denoise && wanted.steps.path.ends_with("night.mp4"));
+    assert_eq!((wanted.encode.crf, wanted.beside), (Some(20.0), relume::video::Beside::Before));
+    let other = video("{id = 'last', kind = 'video-model', video = 'in'},").unwrap();
+    let overwrite = relume_media::atomic::Overwrite::Never;
+    assert_ne!(wanted.options(overwrite).model, other.options(overwrite).model);
+    for (between, said) in [
+        ("{id = 'last', kind = 'video-denoise', video = 'in'},", "no network"),
+        (
+            "{id = 'a', kind = 'video-model', video = 'in'},\n\
+             {id = 'last', kind = 'video-denoise', video = 'a'},",
+            "before video-model",
+        ),
+        (
+            "{id = 'a', kind = 'video-model', video = 'in'},\n\
+             {id = 'last', kind = 'video-model', video = 'a'},",
+            "one video-model",
+        ),
+        (
+            "{id = 'a', kind = 'video-trim', video = 'in', from = 5, to = 4},\n\
+             {id = 'last', kind = 'video-model', video = 'a'},",
+            "ends after it begins",
+        ),
+    ] {
+        let error = video(between).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    let error = Workflow::load("night", &[], &own_models).unwrap();
+    let error = error.video_steps(Path::new("night.mp4")).unwrap_err().to_string();
+    assert!(error.contains("takes photos") && error.contains("video-input"), "{error}");
+}
+
+#[test]
+fn a_workflow_without_files_may_name_none() {
+    let alone = |text: &str| Workflow::alone(text, "sent.toml", &[], &own_models);
+    let photo = "node = [{id = 'photo', kind = 'input'},";
+    let end = "{id = 'r', kind = 'output', image = 'x'}]";
+    for (node, line) in [
+        ("{id = 'x', kind = 'workflow', image = 'photo', use = '/etc/light.toml'},", "/etc/light"),
+        ("{id = 'x', kind = 'workflow', image = 'photo', use = 'light.toml'},", "light.toml"),
+        ("{id = 'x', kind = 'model', image = 'photo', model = '/tmp/w.safetensors'},", "/tmp/w"),
+        ("{id = 'x', kind = 'input', file = '/etc/secret.png'},", "/etc/secret.png"),
+        ("{id = 'x', kind = 'input', file = '{stem}.png'},", "{stem}.png"),
+    ] {
+        let error = alone(&format!("{photo}{node}{end}")).unwrap_err().to_string();
+        assert!(error.contains("came without files") && error.contains(line), "{error}");
+    }
+    let change = Change { target: "photo.file".into(), value: "/etc/secret.png".into() };
+    let text = format!("{photo}{{id = 'x', kind = 'model', image = 'photo'}},{end}");
+    let error = Workflow::alone(&text, "sent.toml", &[change], &own_models).unwrap_err();
+    assert!(error.to_string().contains("came without files"), "{error}");
+    assert!(alone(&text).is_ok());
+    for (name, text) in BUILT_IN.iter().filter(|(name, _)| *name != "event") {
+        assert!(alone(text).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_file_becomes_json_whatever_it_is_written_in() {
+    let json = |text: &str| relume::workflow::to_json(text, "w").unwrap();
+    let toml = "name = 'x'\n[[node]]\nid = 'a'\nlimits = [1, 2.5]\ncases = {fine = 'b'}\non = true\n";
+    let same = r#"{"name": "x", "node": [{"id": "a", "limits": [1, 2.5], "cases": {"fine": "b"}, "on": true}]}"#;
+    assert_eq!(json(toml), json(same));
+    assert_eq!(json(toml), serde_json::from_str::<Value>(same).unwrap());
+    assert!(relume::workflow::to_json("name = ", "w").is_err());
 }
 
 #[test]

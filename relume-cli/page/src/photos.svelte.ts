@@ -10,6 +10,7 @@ export interface Entry {
   file: File | null;
   /** Where the photo itself is to be seen. */
   before: string;
+  video: boolean;
   /** Whether it is being sent. */
   sending: boolean;
   diagnosis: Diagnosis | null;
@@ -26,6 +27,9 @@ export const photos = $state({
   /** Words for who listens instead of looking. */
   said: '',
 });
+
+/** Whether a file is a video, as far as the browser tells. */
+export const isVideo = (file: File) => file.type.startsWith('video/') || /\.(mp4|m4v|mov|qt|mkv|webm|avi|gif|y4m)$/i.test(file.name);
 
 export function say(words: string) {
   photos.said = words;
@@ -45,7 +49,8 @@ export async function add(files: Iterable<File>) {
       key: `new-${count++}`,
       name: file.name || 'photo',
       file,
-      before: URL.createObjectURL(file),
+      before: isVideo(file) ? '' : URL.createObjectURL(file),
+      video: isVideo(file),
       sending: false,
       diagnosis: null,
       job: null,
@@ -56,8 +61,8 @@ export async function add(files: Iterable<File>) {
   if (fresh.length === 0) return;
   photos.list.unshift(...fresh);
   photos.chosen = fresh[0]!.key;
-  say(fresh.length === 1 ? `${fresh[0]!.name} added` : `${fresh.length} photos added`);
-  for (const { key } of fresh) await diagnose(key);
+  say(fresh.length === 1 ? `${fresh[0]!.name} added` : `${fresh.length} files added`);
+  for (const { key, video } of fresh) if (!video) await diagnose(key);
 }
 
 async function diagnose(key: string) {
@@ -85,7 +90,7 @@ export async function restore(entry: Entry, wishes: Wishes) {
   entry.error = null;
   entry.sending = true;
   try {
-    take(await api.create(entry.file, wishes), entry);
+    take(await api.create(entry.file, wishes, entry.video), entry);
     say(`${entry.name} is in the queue`);
   } catch (cause) {
     entry.error = words(cause);
@@ -145,6 +150,7 @@ function insert(job: Job) {
     name: job.photos.length === 1 ? first.name : `${first.name} and ${job.photos.length - 1} more`,
     file: null,
     before: '',
+    video: first.video !== undefined,
     sending: false,
     diagnosis: null,
     job,

@@ -6,6 +6,8 @@ mod load;
 mod mirnet;
 mod rest;
 mod survival;
+mod videos;
+mod workflows;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -129,6 +131,11 @@ impl Request {
         self
     }
 
+    pub(super) fn body(mut self, bytes: &[u8]) -> Self {
+        self.body = bytes.to_vec();
+        self
+    }
+
     pub(super) fn form(self, form: &Form) -> Self {
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         let mut request = self.header("Content-Type", &kind);
@@ -166,7 +173,7 @@ impl Request {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    head: String,
+    pub(super) head: String,
     pub(super) body: Vec<u8>,
 }
 

@@ -53,7 +53,19 @@ fn lists_health_and_description_answer() {
     let api = served.get("/openapi.json").json();
     assert_eq!(api["openapi"], "3.1.0");
     let paths = api["paths"].as_object().unwrap();
-    for path in ["/v1/restore", "/v1/jobs", "/v1/jobs/{id}", "/enhance", "/batch_enhance"] {
+    for path in [
+        "/v1/restore",
+        "/v1/jobs",
+        "/v1/jobs/{id}",
+        "/v1/jobs/{id}/frame",
+        "/v1/workflows",
+        "/v1/workflows/{name}",
+        "/v1/workflows/check",
+        "/v1/workflows/run",
+        "/v1/nodes",
+        "/enhance",
+        "/batch_enhance",
+    ] {
         assert!(paths.contains_key(path), "{path}");
     }
 }
