@@ -14,9 +14,15 @@ const sources = {
   },
 };
 
+/** Links of a library to pages of its own: in messages for its users, of no use here. */
+const links = {
+  name: 'links',
+  renderChunk: (code) => code.replace(/https:\/\/(svelte|react)flow\.dev[^"'`\s)]*/g, 'Svelte Flow'),
+};
+
 // Few files with fixed names: the program carries each by its name (`src/serve/page.rs`).
 export default defineConfig({
-  plugins: [svelte(), sources],
+  plugins: [svelte(), links, sources],
   build: {
     modulePreload: false,
     cssCodeSplit: false,
@@ -25,8 +31,9 @@ export default defineConfig({
       input: { page: 'index.html', docs: 'docs.html' },
       output: {
         entryFileNames: '[name].js',
-        chunkFileNames: 'shared.js',
+        chunkFileNames: (chunk) => (chunk.name === 'Editor' ? 'editor.js' : 'shared.js'),
         assetFileNames: 'style[extname]',
+        codeSplitting: { groups: [{ name: 'shared', test: /node_modules\/svelte\/|src\/theme/ }] },
       },
     },
   },

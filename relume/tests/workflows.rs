@@ -248,7 +248,8 @@ fn a_workflow_without_files_may_name_none() {
 #[test]
 fn a_file_becomes_json_whatever_it_is_written_in() {
     let json = |text: &str| relume::workflow::to_json(text, "w").unwrap();
-    let toml = "name = 'x'\n[[node]]\nid = 'a'\nlimits = [1, 2.5]\ncases = {fine = 'b'}\non = true\n";
+    let toml =
+        "name = 'x'\n[[node]]\nid = 'a'\nlimits = [1, 2.5]\ncases = {fine = 'b'}\non = true\n";
     let same = r#"{"name": "x", "node": [{"id": "a", "limits": [1, 2.5], "cases": {"fine": "b"}, "on": true}]}"#;
     assert_eq!(json(toml), json(same));
     assert_eq!(json(toml), serde_json::from_str::<Value>(same).unwrap());

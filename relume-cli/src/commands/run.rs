@@ -8,10 +8,10 @@ use relume::Workflow;
 use relume::workflow::{
     BUILT_IN, Cache, Change, FileHash, NodeReport, Output as Made, Watch, begins_with_video, to_json,
 };
-use relume_media::{ErrorKind, Photo};
 use relume_media::atomic::{Overwrite, write_atomically};
 use relume_media::metadata::Warning;
 use relume_media::photo::SaveOptions;
+use relume_media::{ErrorKind, Photo};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -164,9 +164,9 @@ impl Run<'_> {
         self.meter.begin(place);
         let (name, told) = (input.name(), AtomicU32::new(0));
         let progress = match self.args.progress {
-            true => self
-                .meter
-                .within_telling(1000, |share| tell_percent(&name, console, &told, share)),
+            true => {
+                self.meter.within_telling(1000, |share| tell_percent(&name, console, &told, share))
+            }
             false => self.meter.within(1000),
         };
         let show = |id: &str, _| self.meter.begin(&format!("{place}  {id}"));
@@ -285,7 +285,8 @@ pub(super) fn load_workflow(
         return Workflow::load(name, changes, &engine::model);
     }
     let unreadable = |cause| {
-        relume_media::Error::io(ErrorKind::Read, "could not be read", cause).with_path(name)
+        let error = relume_media::Error::io(ErrorKind::Read, "could not be read", cause);
+        error.with_path(Path::new(name))
     };
     let text = std::fs::read_to_string(name).map_err(unreadable)?;
     Workflow::alone(&text, name, changes, &engine::model)

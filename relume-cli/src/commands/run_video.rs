@@ -14,7 +14,7 @@ use super::video::{find_ffmpeg, work};
 use crate::batch::Batch;
 use crate::console::Console;
 use crate::exit::{Code, Failure};
-use crate::inputs::{DASH, Inputs, Input};
+use crate::inputs::{DASH, Input, Inputs};
 use crate::model_cache::hash_of;
 use crate::progress::interrupted;
 use crate::target::{Action, Output, Target, action, make_folder_for, plan};

@@ -43,7 +43,9 @@ impl Teller {
         let share = |done: usize, all: usize| done as f32 / all.max(1) as f32;
         let (share, frames, of, now) = match stage {
             Stage::Surveyed(seen) => (SURVEY * share(seen, self.expected), 0, 0, false),
-            Stage::Found(done, all) => (SURVEY + (1.0 - SURVEY) * share(done, all), done, all, true),
+            Stage::Found(done, all) => {
+                (SURVEY + (1.0 - SURVEY) * share(done, all), done, all, true)
+            }
             Stage::Restored(done, all) => {
                 (SURVEY + (1.0 - SURVEY) * share(done, all), done, all, done == all)
             }

@@ -8,8 +8,8 @@ use relume::workflow::{BUILT_IN, Change, NODES, NodeCard, Param, ParamKind, Port
 use relume_media::atomic::{Overwrite, write_atomically};
 use serde_json::json;
 
-use crate::console::{self, Console};
 use super::run::{change, load_workflow};
+use crate::console::{self, Console};
 use crate::engine;
 use crate::exit::{Code, Failure};
 

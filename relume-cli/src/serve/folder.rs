@@ -26,10 +26,10 @@ impl Data {
         make(&root)
             .and_then(|()| make(&root.join("jobs")))
             .and_then(|()| make(&root.join("workflows")))
-           .map_err(|cause| {
-            let message = format!("{}: could not be made: {cause}; see --data", root.display());
-            Failure::new(Code::Output, message)
-        })?;
+            .map_err(|cause| {
+                let message = format!("{}: could not be made: {cause}; see --data", root.display());
+                Failure::new(Code::Output, message)
+            })?;
         let failed = |cause: String| {
             Failure::new(Code::Output, format!("{}: {cause}", root.join("lock").display()))
         };

@@ -7,8 +7,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::format::Format;
-use crate::inputs::MARK;
 use super::settings::Settings;
+use crate::inputs::MARK;
 
 /// Where a job or a photo stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use rand::Rng;
 use super::format::Format;
 use crate::inputs::MARK;
 use crate::model_cache::hexadecimal;
+use rand::Rng;
 
 /// Characters that a file name may keep.
 const LENGTH: usize = 120;

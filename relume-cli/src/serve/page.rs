@@ -25,6 +25,7 @@ const PARTS: &[Part] = &[
     part!("/", "index.html", "text/html; charset=utf-8"),
     part!("/docs.html", "docs.html", "text/html; charset=utf-8"),
     part!("/page.js", "page.js", "text/javascript; charset=utf-8"),
+    part!("/editor.js", "editor.js", "text/javascript; charset=utf-8"),
     part!("/docs.js", "docs.js", "text/javascript; charset=utf-8"),
     part!("/shared.js", "shared.js", "text/javascript; charset=utf-8"),
     part!("/style.css", "style.css", "text/css; charset=utf-8"),

@@ -83,7 +83,8 @@ impl App {
 
     /// All workflows, relume's first.
     pub(crate) fn workflows(&self) -> Vec<Workflow> {
-        let built_in = BUILT_IN.iter().map(|(name, text)| (name.to_string(), text.to_string(), false));
+        let built_in =
+            BUILT_IN.iter().map(|(name, text)| (name.to_string(), text.to_string(), false));
         let folder = fs::read_dir(self.data.workflows()).into_iter().flatten().flatten();
         let mut own: Vec<_> = folder
             .filter_map(|entry| {

@@ -251,7 +251,8 @@ impl Receiver<'_> {
     /// Puts a file to its place.
     async fn place(&self, number: usize, item: &Item) -> Result<(), Problem> {
         let folder = &self.upload.folder.path;
-        let moved = tokio::fs::rename(folder.join("incoming"), folder.join(item.input_file(number)));
+        let moved =
+            tokio::fs::rename(folder.join("incoming"), folder.join(item.input_file(number)));
         moved.await.map_err(|e| self.disk(&e))
     }
 
@@ -340,9 +341,9 @@ fn recognise(name: &str, start: &[u8], video: bool) -> Result<Format, Problem> {
     let moves = Format::of_video(start);
     match (video, moves) {
         (true, Some(format)) => Ok(format),
-        (true, None) => {
-            Err(unsupported("is no video of a kind that is read: mp4, mov, mkv, webm, avi, gif, y4m".into()))
-        }
+        (true, None) => Err(unsupported(
+            "is no video of a kind that is read: mp4, mov, mkv, webm, avi, gif, y4m".into(),
+        )),
         (false, Some(_)) => Err(unsupported("is a video; jobs take it in the field video".into())),
         (false, None) => {
             let found = PhotoFormat::from_content(start);

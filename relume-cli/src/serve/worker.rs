@@ -90,8 +90,7 @@ async fn restore_all(app: &Arc<App>, job: Job) -> Result<(), Failure> {
         let tell = |told: child::Told| {
             let told = change(app, &job.id, |job| {
                 job.progress = job.share_done() + told.share.min(1.0) / share;
-                if let (Some(video), Some((done, _))) =
-                    (&mut job.photos[number].video, told.frames)
+                if let (Some(video), Some((done, _))) = (&mut job.photos[number].video, told.frames)
                 {
                     video.frames_done = done;
                 }
@@ -109,7 +108,8 @@ async fn restore_all(app: &Arc<App>, job: Job) -> Result<(), Failure> {
             match done {
                 Ok(report) => {
                     item.state = State::Done;
-                    item.outputs = job.settings.workflow.as_ref().map(|_| item.made(number, &report));
+                    item.outputs =
+                        job.settings.workflow.as_ref().map(|_| item.made(number, &report));
                     item.video.iter_mut().for_each(|video| video.frames_done = video.frames);
                     item.report = Some(report);
                 }

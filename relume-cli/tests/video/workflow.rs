@@ -30,7 +30,10 @@ fn a_workflow_gives_the_same_bytes_as_the_command_and_the_library() {
     let record = records.iter().find(|record| record["type"] == "run").unwrap();
     assert_eq!((&record["frames"], &record["outputs"][0]), (&15.into(), &"run.mp4".into()));
     let last = records.iter().rfind(|record| record["type"] == "progress").unwrap();
-    assert_eq!((&last["frames"], &last["of"], &last["percent"]), (&15.into(), &15.into(), &100.0.into()));
+    assert_eq!(
+        (&last["frames"], &last["of"], &last["percent"]),
+        (&15.into(), &15.into(), &100.0.into())
+    );
     let done = relume(folder, &["run", "run.recipe.json", "in.mp4", "-o", "again.mp4"]);
     assert_eq!((done.code, done.words.contains("warning")), (0, false), "{}", done.words);
     assert!(read("again.mp4") == read("run.mp4"));
@@ -71,7 +74,8 @@ fn a_frame_is_the_one_that_is_shown_at_its_number() {
     make(&ffmpeg, folder, "-copyts -i in.mkv -fps_mode passthrough -start_number 0 %03d.png");
     for number in [0, 1, 19, 20, 60, 87] {
         let text = number.to_string();
-        let arguments = ["frame", "in.mkv", "--number", &text, "-o", "f.png", "--overwrite", "--json"];
+        let arguments =
+            ["frame", "in.mkv", "--number", &text, "-o", "f.png", "--overwrite", "--json"];
         let done = relume(folder, &arguments);
         assert_eq!(done.code, 0, "{}", done.words);
         assert_eq!(done.records()[0]["frames"], 88);

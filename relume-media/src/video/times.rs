@@ -2,10 +2,10 @@
 
 use std::process::Stdio;
 
+use super::FrameSource;
 use super::info::VideoInfo;
 use super::reader::VideoReader;
 use super::tool::Ffmpeg;
-use super::FrameSource;
 use crate::{Error, ErrorKind, Result};
 
 impl VideoInfo {

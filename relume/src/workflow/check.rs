@@ -260,7 +260,9 @@ impl Checker<'_> {
                 let remedy = match (one.card.work, other.card.work) {
                     (Work::Input, Work::Input) => "the picture; wire one twice, or give one a file",
                     (Work::VideoInput, Work::VideoInput) => "the video; wire one twice",
-                    _ => "what the workflow runs on, a picture and a video; make two workflows of it",
+                    _ => {
+                        "what the workflow runs on, a picture and a video; make two workflows of it"
+                    }
                 };
                 let message = format!("{} and {} both take {remedy}", one.id, other.id);
                 self.fault(&other.file, other.line, message);

@@ -43,7 +43,7 @@ pub use recipe::FileHash;
 pub use run::{Event, Outcome, Output, Watch};
 pub use schema::{node_schema, schema};
 pub use value::{FrameWindow, PortType, Value};
-pub use video::{VideoOutput, VideoSteps};
+pub use video::{PIECE_FRAMES, VideoOutput, VideoSteps};
 
 use crate::{Restorer, Result};
 use file::{Field, Origin};

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::super::events::{last_seen, stream_changes};
 use super::super::at_once::Visit;
+use super::super::events::{last_seen, stream_changes};
 use super::super::format::Format;
 use super::super::job::{Item, Job, State as Progress};
 use super::super::problem::{Problem, Refusal};

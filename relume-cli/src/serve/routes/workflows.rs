@@ -131,10 +131,7 @@ pub(crate) async fn remove(
     request_body(content = String, content_type = "text/plain"),
     responses((status = 200, description = "Nothing is wrong", body = Good), Refusal)
 )]
-pub(crate) async fn check(
-    State(app): State<Arc<App>>,
-    body: Body,
-) -> Result<Json<Good>, Problem> {
+pub(crate) async fn check(State(app): State<Arc<App>>, body: Body) -> Result<Json<Good>, Problem> {
     let text = text(&app, body).await?;
     let seen = check_text(&app, &text).await?;
     let words = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
@@ -190,7 +187,8 @@ async fn run_at_once(
     let item = &upload.photos[0];
     let made = item.made(0, &report);
     let Some(main) = made.first() else {
-        let detail = "this workflow writes no picture; run it as a job, whose report has its figures";
+        let detail =
+            "this workflow writes no picture; run it as a job, whose report has its figures";
         return Err(Problem::unprocessable(detail));
     };
     let format = Format::of_name(&main.file).unwrap_or(item.format);

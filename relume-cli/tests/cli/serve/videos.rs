@@ -49,7 +49,11 @@ fn a_video_comes_back_as_the_program_makes_it_with_its_frames() {
     assert_eq!((&seen["video"]["frames"], &seen["width"]), (&30.into(), &96.into()), "{job}");
     let id = job["id"].as_str().unwrap();
     let job = served.finished(id);
-    assert_eq!((&job["state"], &job["photos"][0]["video"]["frames_done"]), (&"done".into(), &30.into()), "{job}");
+    assert_eq!(
+        (&job["state"], &job["photos"][0]["video"]["frames_done"]),
+        (&"done".into(), &30.into()),
+        "{job}"
+    );
     assert_eq!(job["photos"][0]["result"], "clip.relume.mp4");
     let result = served.get(&format!("/v1/jobs/{id}/result"));
     assert_eq!(result.header("content-type"), Some("video/mp4"));
@@ -140,7 +144,8 @@ fn what_is_no_video_is_refused_and_leaves_nothing() {
     post("video", "a.mp4", &photo).assert_problem(415, "a.mp4");
     post("photo", "a.mp4", &video).assert_problem(415, "field video");
     post("video", "a.mp4", b"#EXTM3U\nfile:///etc/passwd\n").assert_problem(415, "no video");
-    post("video", "a.mp4", b"ffconcat version 1.0\nfile /etc/passwd\n").assert_problem(415, "no video");
+    post("video", "a.mp4", b"ffconcat version 1.0\nfile /etc/passwd\n")
+        .assert_problem(415, "no video");
     post("video", "a.mp4", &video[..200]).assert_problem(422, "a.mp4");
     let mixed = form(&video).file("photo", "a.png", &photo).field("codec", "hevc");
     served.post("/v1/jobs", &mixed).assert_problem(422, "for videos");

@@ -25,7 +25,10 @@ fn workflows_and_nodes_are_listed() {
     let all = served.get("/v1/workflows").json();
     let find = |name: &str| all.as_array().unwrap().iter().find(|w| w["name"] == name).cloned();
     let photo = find("photo").unwrap();
-    assert_eq!((&photo["own"], &photo["takes"], &photo["ready"]), (&false.into(), &"photo".into(), &true.into()));
+    assert_eq!(
+        (&photo["own"], &photo["takes"], &photo["ready"]),
+        (&false.into(), &"photo".into(), &true.into())
+    );
     assert_eq!(find("video-night").unwrap()["takes"], "video");
     assert_eq!(find("event").unwrap()["ready"], false);
     let shown = served.get("/v1/workflows/photo").json();
@@ -41,8 +44,14 @@ fn workflows_and_nodes_are_listed() {
         let all = model["settings"].as_array().unwrap();
         all.iter().find(|setting| setting["name"] == name).cloned().unwrap()
     };
-    assert_eq!((&setting("strength")["minimum"], &setting("strength")["maximum"]), (&0.0.into(), &1.0.into()));
-    assert_eq!((&setting("brightness")["minimum"], &setting("model")["default"]), (&0.02.into(), &"lantern-s".into()));
+    assert_eq!(
+        (&setting("strength")["minimum"], &setting("strength")["maximum"]),
+        (&0.0.into(), &1.0.into())
+    );
+    assert_eq!(
+        (&setting("brightness")["minimum"], &setting("model")["default"]),
+        (&0.02.into(), &"lantern-s".into())
+    );
     assert_eq!(model["schema"]["properties"]["kind"]["const"], "model");
     assert_eq!(model["inputs"][0]["type"], "image");
 }
@@ -55,18 +64,25 @@ fn a_check_names_line_and_remedy_of_everything_that_is_wrong() {
     let good = check(MINE);
     assert_eq!(good.status, 200, "{}", good.text());
     let good = good.json();
-    assert_eq!((&good["name"], &good["takes"], &good["nodes"]), (&"evening".into(), &"photo".into(), &7.into()));
+    assert_eq!(
+        (&good["name"], &good["takes"], &good["nodes"]),
+        (&"evening".into(), &"photo".into(), &7.into())
+    );
     assert_eq!(good["file"]["node"][4]["cases"]["fine"], "photo");
-    let broken = check(&MINE.replace("image = \"photo\"\ngamma = 0.6", "image = \"phto\"\ngamma = 60"));
+    let broken =
+        check(&MINE.replace("image = \"photo\"\ngamma = 0.6", "image = \"phto\"\ngamma = 60"));
     broken.assert_problem(422, "phto");
     let faults = broken.json()["faults"].clone();
-    let lines: Vec<_> = faults.as_array().unwrap().iter().map(|fault| fault["line"].as_u64()).collect();
+    let lines: Vec<_> =
+        faults.as_array().unwrap().iter().map(|fault| fault["line"].as_u64()).collect();
     assert_eq!(lines, [Some(15), Some(16)], "{faults}");
     assert!(faults[0]["message"].as_str().unwrap().contains("did you mean \"photo\""));
     check("name = ").assert_problem(422, "TOML");
     check("").assert_problem(422, "no node");
     check(&"x".repeat(300_000)).assert_problem(413, "bytes");
-    served.ask(&Request::new("POST", "/v1/workflows/check").body(b"\xff\xfe")).assert_problem(400, "UTF-8");
+    served
+        .ask(&Request::new("POST", "/v1/workflows/check").body(b"\xff\xfe"))
+        .assert_problem(400, "UTF-8");
     let deep = format!("{}1{}", "{\"a\":".repeat(5000), "}".repeat(5000));
     check(&deep).assert_problem(422, "nested");
 }
@@ -116,14 +132,21 @@ fn a_run_gives_the_programs_bytes_at_once_and_as_a_job() {
     let answer = served.post("/v1/workflows/run", &form.clone().file("photo", "b.png", &photo));
     assert_eq!(answer.status, 202, "{}", answer.text());
     let job = served.finished(answer.json()["id"].as_str().unwrap());
-    assert_eq!((&job["state"], &job["settings"]["workflow"]), (&"done".into(), &"evening".into()), "{job}");
+    assert_eq!(
+        (&job["state"], &job["settings"]["workflow"]),
+        (&"done".into(), &"evening".into()),
+        "{job}"
+    );
     let names = |item: usize| job["photos"][item]["outputs"].clone();
     assert_eq!(names(0)[0]["name"], "night.relume.png");
     assert_eq!(names(0)[1]["name"], "night.relume.sheet.jpg");
     let path = format!("/v1/jobs/{}/result", job["id"].as_str().unwrap());
     assert_eq!(served.get(&format!("{path}?photo=0")).body, read("night.relume.png"));
     let sheet = served.get(&format!("{path}?photo=0&output=1"));
-    assert_eq!((sheet.body, sheet.head.contains("image/jpeg")), (read("night.relume.sheet.jpg"), true));
+    assert_eq!(
+        (sheet.body, sheet.head.contains("image/jpeg")),
+        (read("night.relume.sheet.jpg"), true)
+    );
     served.get(&format!("{path}?photo=0&output=2")).assert_problem(404, "no such file");
     let archive = served.get(&path).body;
     let archive = zip::ZipArchive::new(std::io::Cursor::new(archive)).unwrap();
@@ -155,7 +178,13 @@ fn what_cannot_run_is_refused_before_it_waits() {
         (form.clone().field("workflow", "nobody"), 404, "no such workflow"),
         (form.clone().field("text", "name = "), 422, "TOML"),
         (form.clone().field("text", &steal), 422, "came without files"),
-        (form.clone().field("workflow", "night").field("set", "joint.model=/etc/passwd.safetensors"), 422, "came without files"),
+        (
+            form.clone()
+                .field("workflow", "night")
+                .field("set", "joint.model=/etc/passwd.safetensors"),
+            422,
+            "came without files",
+        ),
         (form.clone().field("workflow", "event"), 422, "mirnet"),
         (form.clone().field("workflow", "video-night"), 422, "takes videos"),
         (form.clone().field("workflow", "night").field("strength", "1"), 400, "strength"),

@@ -82,9 +82,11 @@ mod tests {
     fn the_node_of_the_page_about_adding_one_works() {
         let page = include_str!("../../../../docs/adding-a-node.md");
         let blocks: Vec<&str> = page.split("```").skip(1).step_by(2).collect();
-        let block = |start: &str| blocks.iter().find_map(|block| block.strip_prefix(start)).unwrap();
+        let block =
+            |start: &str| blocks.iter().find_map(|block| block.strip_prefix(start)).unwrap();
         assert_eq!(block("rust\n//!"), &include_str!("../../../tests/adding_a_node/grey.rs")[3..]);
-        let lines: Vec<_> = block("rust\nmod").lines().filter_map(|l| l.split("//").next()).collect();
+        let lines: Vec<_> =
+            block("rust\nmod").lines().filter_map(|l| l.split("//").next()).collect();
         assert_eq!(lines.iter().map(|l| l.trim()).collect::<Vec<_>>(), ["grey;", "&grey::CARD,"]);
         let schema = schema();
         let kinds = schema["properties"]["node"]["items"]["oneOf"].as_array().unwrap();
@@ -95,7 +97,8 @@ mod tests {
              image = 'old'\n"
         );
         let workflow = Workflow::parse(&text, "old.toml", &[], &own_models).unwrap();
-        let picture = Image::<Srgb>::from_fn(Size::new(4, 2), |x, y| [0.1 * x as f32, 0.2, 0.3 * y as f32]);
+        let picture =
+            Image::<Srgb>::from_fn(Size::new(4, 2), |x, y| [0.1 * x as f32, 0.2, 0.3 * y as f32]);
         let made = workflow.photo(&Photo::from_image(picture.clone())).unwrap();
         let (was, is) = (picture.get(3, 1), made.image.get(3, 1));
         for c in 0..3 {
