@@ -17,7 +17,7 @@ const sources = {
 /** Links of a library to pages of its own: in messages for its users, of no use here. */
 const links = {
   name: 'links',
-  renderChunk: (code) => code.replace(/https:\/\/(svelte|react)flow\.dev[^"'`\s)]*/g, 'Svelte Flow'),
+  renderChunk: (code) => code.replace(/https:\/\/(svelte|react|\$\{\w+\})flow\.dev[^"'`\s)]*/g, 'Svelte Flow'),
 };
 
 // Few files with fixed names: the program carries each by its name (`src/serve/page.rs`).

@@ -110,6 +110,9 @@ impl Checker<'_> {
                     node.settings.insert(param.name, Setting::Flag(flag));
                 }
                 Standard::Text(text) => {
+                    if let (ParamKind::Model, Err(message)) = (param.kind, models.load(text)) {
+                        self.fault(&entry.file, entry.line, format!("{}: {message}", param.name));
+                    }
                     node.settings.insert(param.name, Setting::Text(text.to_owned()));
                 }
                 Standard::Required => {
