@@ -40,18 +40,19 @@ async function editor(page) {
   await accessible(page, 'the editor');
   const put = (kind) => page.getByRole('button', { name: new RegExp(`^Add ${kind}:`) }).click();
   const box = (name) => page.locator('.box', { has: page.getByText(name, { exact: true }) });
-  const edges = () => page.locator('.svelte-flow__edge').count();
+  const edges = (count) =>
+    page.waitForFunction((count) => document.querySelectorAll('.svelte-flow__edge').length === count, count);
   await page.getByRole('button', { name: 'New', exact: true }).click();
   for (const kind of ['input', 'curve', 'sharpen', 'output']) await put(kind);
   await good.waitFor();
-  assert.equal(await edges(), 3);
+  await edges(3);
   passed('steps that are added are wired where they fit');
 
   // By mouse: a mask does not fit into an image, an image does.
   await page.getByLabel('Step', { exact: true }).selectOption({ label: 'sharpen (sharpen)' });
   await page.getByLabel('image from').selectOption('');
   await page.getByText(/sharpen lacks its image/).first().waitFor();
-  assert.equal(await edges(), 2);
+  await edges(2);
   const handle = (label) => page.getByLabel(label, { exact: true });
   const drag = async (from, to) => {
     const [a, b] = [await handle(from).boundingBox(), await handle(to).boundingBox()];
@@ -61,10 +62,11 @@ async function editor(page) {
     await page.mouse.up();
   };
   await drag('alpha out of input, mask', 'image of sharpen, image');
-  assert.equal(await edges(), 2);
+  await page.waitForTimeout(300);
+  await edges(2);
   await drag('image out of curve, image', 'image of sharpen, image');
   await good.waitFor();
-  assert.equal(await edges(), 3);
+  await edges(3);
   passed('only what fits is wired, by mouse and by keys');
 
   await page.getByLabel('Step', { exact: true }).selectOption({ label: 'curve (curve)' });
@@ -76,7 +78,7 @@ async function editor(page) {
   await good.waitFor();
   passed('what is wrong is told at its step');
 
-  await page.getByRole('textbox', { name: 'Name' }).first().fill('tones');
+  await page.locator('#flow-name').fill('tones');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('tones is saved').waitFor();
   await page.reload();

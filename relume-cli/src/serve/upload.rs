@@ -149,6 +149,10 @@ impl Receiver<'_> {
                 self.file(field, false).await?;
             } else if name == "video" && self.bounds.videos {
                 self.file(field, true).await?;
+            } else if name == "video" {
+                let detail = "videos take their time; send them as a job, to POST /v1/jobs or \
+                              /v1/workflows/run";
+                return Err(Problem::bad_request(detail));
             } else {
                 let long = self.bounds.workflow && name == "text";
                 let text = self.text(field, if long { WORKFLOW } else { FIELD }).await?;
