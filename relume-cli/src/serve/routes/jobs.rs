@@ -86,7 +86,8 @@ pub(crate) struct FrameChoice {
     /// Number of the frame, from 0.
     #[param(minimum = 0)]
     number: Option<u64>,
-    /// Which side.
+    /// Which side [default: before].
+    #[param(inline)]
     of: Option<Side>,
 }
 
