@@ -19,6 +19,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("FILE", "the name stands for another"),
     (" DIR", "the name stands for another"),
     ("relume video", "needs FFmpeg and a clip; relume-cli/tests/video has both"),
+    ("relume frame", "needs FFmpeg and a clip; relume-cli/tests/video has both"),
+    ("run video-night", "needs FFmpeg and a clip; relume-cli/tests/video has both"),
     ("relume serve", "runs until it is stopped; tests/cli/serve has servers of its own"),
     ("curl ", "asks a server; tests/cli/serve has servers of its own"),
     ("hf:ORG", "asks a server; tests/cli/pull.rs has one of its own"),
