@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicU32;
 
 use relume::Workflow;
 use relume::workflow::{
-    BUILT_IN, Cache, Change, FileHash, NodeReport, Output as Made, Watch, begins_with_video, to_json,
+    BUILT_IN, Cache, Change, FileHash, NodeReport, Output as Made, Watch, begins_with_video,
+    to_json,
 };
 use relume_media::atomic::{Overwrite, write_atomically};
 use relume_media::metadata::Warning;
@@ -265,7 +266,7 @@ impl Run<'_> {
 }
 
 /// Whether a workflow runs on videos, before it is checked: threads are started before anything
-/// computes, and otherwise for videos.
+/// computes, and for videos in another way.
 fn is_for_videos(name: &str) -> bool {
     let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
     let text = built_in.map_or_else(

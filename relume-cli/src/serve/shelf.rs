@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use axum::http::StatusCode;
-use relume::workflow::{BUILT_IN, to_json};
+use relume::workflow::{BUILT_IN, begins_with_video, to_json};
 use relume_media::atomic::{Overwrite, write_atomically};
 use serde::Serialize;
 use serde_json::Value;
@@ -58,7 +58,7 @@ fn about(name: &str, file: &Value, own: bool) -> Workflow {
         name: name.to_owned(),
         help: file["help"].as_str().unwrap_or_default().to_owned(),
         own,
-        takes: if nodes.iter().any(|node| is(node, "video-input")) { "video" } else { "photo" },
+        takes: if begins_with_video(file) { "video" } else { "photo" },
         ready: models.all(|model| is_ready(&model)),
     }
 }

@@ -209,6 +209,14 @@ pub fn to_json(text: &str, name: &str) -> Result<serde_json::Value> {
     Ok(tree::to_json(&tree::read(text, name)?))
 }
 
+/// Whether a workflow file, as [`to_json`] gives it, is for videos. It is not checked.
+pub fn begins_with_video(file: &serde_json::Value) -> bool {
+    let nodes = file["node"].as_array().map_or(&[][..], Vec::as_slice);
+    let takes =
+        |kind: &str| nodes::find(kind).is_some_and(|card| matches!(card.work, Work::VideoInput));
+    nodes.iter().any(|node| node["kind"].as_str().is_some_and(takes))
+}
+
 /// Lays a change from outside over a file.
 fn apply(file: &mut file::File, change: &Change) -> std::result::Result<(), Faults> {
     let label = format!("--set {}={}", change.target, change.value);
