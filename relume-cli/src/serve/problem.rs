@@ -15,7 +15,7 @@ pub(crate) struct Problem {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     /// The kind in words.
-    pub(crate) title: String,
+    pub(crate) title: &'static str,
     /// The HTTP status.
     pub(crate) status: u16,
     /// What happened this time, and the remedy.
@@ -25,7 +25,8 @@ pub(crate) struct Problem {
     pub(crate) error: Option<String>,
     /// Of a workflow: everything that is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) faults: Option<Vec<Fault>>,
+    #[schema(value_type = Option<Vec<Fault>>)]
+    pub(crate) faults: Option<Box<[Fault]>>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -46,7 +47,7 @@ impl Problem {
         let title = status.canonical_reason().unwrap_or("Problem");
         Self {
             kind: format!("/problems/{}", title.to_ascii_lowercase().replace(' ', "-")),
-            title: title.to_owned(),
+            title,
             status: status.as_u16(),
             detail: detail.into(),
             error: None,
@@ -91,7 +92,7 @@ impl Problem {
             0 | 1 => first,
             count => format!("{first} (and {} more)", count - 1),
         };
-        Self { faults: Some(faults), ..Self::unprocessable(detail) }
+        Self { faults: Some(faults.into()), ..Self::unprocessable(detail) }
     }
 
     /// With the field that clients of the MIRNet system read.

@@ -1,5 +1,7 @@
 //! Videos as jobs. Without FFmpeg the tests print why they skip.
 
+#![allow(clippy::print_stdout, reason = "reasons for skipping")]
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
