@@ -115,11 +115,7 @@ impl FrameSink for Shelf {
     }
 }
 
-fn as_video(
-    restorer: &Restorer,
-    images: &[Image<Srgb>],
-    denoise: bool,
-) -> Vec<Image<Srgb>> {
+fn as_video(restorer: &Restorer, images: &[Image<Srgb>], denoise: bool) -> Vec<Image<Srgb>> {
     let survey = Survey::of(&mut Memory::new(images), restorer, None, |_| Ok(())).unwrap();
     assert_eq!((survey.times_us.len(), survey.cuts.len()), (FRAMES, 0), "a pan has no cut");
     let plans = survey.plans(&restorer.usual_plan());

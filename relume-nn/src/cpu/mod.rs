@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::time::Duration;
 
+use relume_kernels::{Buffer, PackedConv, Window};
 pub use relume_kernels::{
     Isa, Method, current_isa, force_isa, isa_from_environment, peak_macs_per_second,
 };
-use relume_kernels::{Buffer, PackedConv, Window};
 
 use crate::graph::{Extent, Graph, NodeId};
 use crate::layer::Layer;

@@ -259,20 +259,25 @@ fn write(
     mut sink: Box<dyn FrameSink>,
 ) -> Result<usize> {
     let mut count = 0;
-    run.average(Denoiser::REST, wanted, from.iter().map(Ok), &mut |Work { frame, image, .. }| {
-        let frame = match (run.beside, image) {
-            (Beside::Nothing, None) => frame,
-            (Beside::Nothing, Some(image)) => frame.with_image(&image, &coding),
-            (Beside::Before, image) => {
-                let before = frame.image(size, &coding)?;
-                let pair = side_by_side(&before, image.as_ref().unwrap_or(&before));
-                frame.with_image(&pair, sink.coding())
-            }
-        };
-        sink.write(&frame)?;
-        count += 1;
-        Ok(true)
-    })?;
+    run.average(
+        Denoiser::REST,
+        wanted,
+        from.iter().map(Ok),
+        &mut |Work { frame, image, .. }| {
+            let frame = match (run.beside, image) {
+                (Beside::Nothing, None) => frame,
+                (Beside::Nothing, Some(image)) => frame.with_image(&image, &coding),
+                (Beside::Before, image) => {
+                    let before = frame.image(size, &coding)?;
+                    let pair = side_by_side(&before, image.as_ref().unwrap_or(&before));
+                    frame.with_image(&pair, sink.coding())
+                }
+            };
+            sink.write(&frame)?;
+            count += 1;
+            Ok(true)
+        },
+    )?;
     sink.finish()?;
     Ok(count)
 }

@@ -110,6 +110,11 @@ impl Checker<'_> {
                     node.settings.insert(param.name, Setting::Flag(flag));
                 }
                 Standard::Text(text) => {
+                    if matches!(param.kind, ParamKind::Model)
+                        && let Err(message) = models.load(text)
+                    {
+                        self.fault(&entry.file, entry.line, format!("{}: {message}", entry.id));
+                    }
                     node.settings.insert(param.name, Setting::Text(text.to_owned()));
                 }
                 Standard::Required => {
