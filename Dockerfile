@@ -7,7 +7,9 @@
 FROM rust:1.95-slim AS build
 WORKDIR /relume
 COPY . .
-RUN cargo build --release --locked -p relume-cli
+# With buckets and queues: docker build --build-arg FEATURES=cloud,queue
+ARG FEATURES=
+RUN cargo build --release --locked -p relume-cli --features "$FEATURES"
 
 FROM debian:stable-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*

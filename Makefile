@@ -1,5 +1,5 @@
 # `make check` is what CI runs.
-.PHONY: check fmt lint test doc size slim deny gpu guide deb page
+.PHONY: check fmt lint test doc size slim deny gpu guide deb page python python-slow
 
 check: fmt lint test doc size slim
 
@@ -32,6 +32,15 @@ page:
 	cd relume-cli/page && npm ci && npm run check && npm run build
 	cargo build -p relume-cli
 	cd relume-cli/page && npm test
+
+# The Python package, in an environment of its own in target/python, and its tests. Needs Python 3.10 or newer; without
+# it, and without packages, it says that it skips. Tests skip, with the reason, what needs programs that are not there.
+python:
+	relume-py/check.sh
+
+# Those of its tests that want Ray, half a gigabyte.
+python-slow:
+	relume-py/check.sh slow
 
 # Needs a GPU; Mesa's software driver for Vulkan will do.
 gpu:

@@ -3,7 +3,8 @@
     python packaging/third_party.py            writes the file
     python packaging/third_party.py --check    fails where the file is out of date
 
-Reads what cargo has fetched already; of the crates, those that the default program for Linux is built of.
+Reads what cargo has fetched already; of the crates, those that the default program and the Python package for
+Linux are built of.
 """
 
 import json
@@ -24,7 +25,7 @@ def cargo(*arguments: str) -> str:
 
 def crates() -> list[dict]:
     """Packages of others that the program is built of, by name."""
-    tree = cargo("tree", "--locked", "-p", "relume-cli", "--edges", "normal", "--prefix", "none",
+    tree = cargo("tree", "--locked", "-p", "relume-cli", "-p", "relume-py", "--edges", "normal", "--prefix", "none",
                  "--target", "x86_64-unknown-linux-gnu")
     wanted = {tuple(line.split()[:2]) for line in tree.splitlines() if line.strip()}
     packages = json.loads(cargo("metadata", "--locked", "--format-version", "1"))["packages"]

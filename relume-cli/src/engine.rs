@@ -1,37 +1,18 @@
 //! The one place where the program meets the restorer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use relume::models::alen::{self, Route};
+use relume::models::alen;
 use relume::models::{find, means_a_file};
 use relume::{Estimate, Restored, Restorer};
 use relume_media::{Photo, Progress, Size};
 
 use crate::exit::{Code, Failure};
 use crate::model_cache::Cache;
-
-/// What the user may choose.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings<'a> {
-    /// Name of a model, or path of a weights file.
-    pub(crate) model: &'a str,
-    /// 0 (the input) to 1 (the model's full effect); none: what suits the model and the picture.
-    pub(crate) strength: Option<f32>,
-    /// How much bright parts are kept from being brightened, 0 to 1; none: as usual.
-    pub(crate) protection: Option<f32>,
-    /// Light from a copy so many times smaller; none: from the picture itself.
-    pub(crate) preview: Option<NonZeroUsize>,
-    /// Mean display luminance to aim at; none: the model decides.
-    pub(crate) brightness: Option<f32>,
-    /// Restore also what is fine already.
-    pub(crate) always: bool,
-    /// Work as the authors of MIRNet's event-photo program did.
-    pub(crate) compatible: bool,
-    /// Which way a picture is lit; none: the model decides.
-    pub(crate) route: Option<Route>,
-}
+use crate::recipe::Recipe;
 
 /// A model ready to work.
 pub(crate) struct Engine {
@@ -42,16 +23,13 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Loads the model.
-    pub(crate) fn load(settings: &Settings) -> Result<Self, Failure> {
-        let restorer = find_model(settings.model)?;
-        let restorer = match settings.strength {
-            Some(strength) => restorer.strength(strength)?,
-            None => restorer,
-        };
-        let restorer = restorer.protection(settings.protection)?.preview(settings.preview)?;
-        let restorer = restorer.brightness(settings.brightness)?.always(settings.always);
-        let restorer = restorer.compatible(settings.compatible)?.route(settings.route)?;
-        Ok(Self { restorer, known: HashMap::new() })
+    pub(crate) fn load(recipe: &Recipe) -> Result<Self, Failure> {
+        Ok(Self { restorer: as_wished(find_model(&recipe.model)?, recipe)?, known: HashMap::new() })
+    }
+
+    /// The same with a model that may have been loaded before.
+    pub(crate) fn shared(recipe: &Recipe) -> Result<Self, Failure> {
+        Ok(Self { restorer: restorer(recipe)?, known: HashMap::new() })
     }
 
     /// What a picture of `size` will cost.
@@ -75,6 +53,50 @@ impl Engine {
     }
 }
 
+/// Models that were loaded last, for callers that do one picture after the other.
+static LOADED: Mutex<VecDeque<(Loaded, Restorer)>> = Mutex::new(VecDeque::new());
+/// So many are kept.
+const KEPT: usize = 4;
+
+/// What tells a loaded model from others: its name; of a file, also its time and its length.
+type Loaded = (String, Option<(std::time::SystemTime, u64)>);
+
+/// A restorer that does what the recipe says; its model is loaded once for many calls.
+///
+/// # Errors
+/// When there is no such model, or it does not know what is wished.
+pub fn restorer(recipe: &Recipe) -> Result<Restorer, Failure> {
+    let file = means_a_file(&recipe.model).then(|| std::fs::metadata(&recipe.model).ok());
+    let stamp = file.flatten().and_then(|file| Some((file.modified().ok()?, file.len())));
+    let key = (recipe.model.clone(), stamp);
+    let loaded = || LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = loaded().iter().find(|(known, _)| *known == key).map(|(_, found)| found.clone());
+    let restorer = match known {
+        Some(restorer) => restorer,
+        // The lock is not held meanwhile: a computing thread that waits does other work, which may
+        // want it. Two that come at once both load.
+        None => {
+            let restorer = find_model(&recipe.model)?;
+            let mut loaded = loaded();
+            loaded.truncate(KEPT - 1);
+            loaded.push_front((key, restorer.clone()));
+            restorer
+        }
+    };
+    as_wished(restorer, recipe)
+}
+
+/// The restorer with the user's wishes.
+fn as_wished(restorer: Restorer, recipe: &Recipe) -> Result<Restorer, Failure> {
+    let restorer = match recipe.strength {
+        Some(strength) => restorer.strength(strength)?,
+        None => restorer,
+    };
+    let restorer = restorer.protection(recipe.protect_highlights)?.preview(recipe.preview)?;
+    let restorer = restorer.brightness(recipe.brightness)?.always(recipe.always);
+    Ok(restorer.compatible(recipe.compatible)?.route(recipe.route)?)
+}
+
 /// Makes this thread one of those that compute, of which there are `threads`, or one for each core.
 /// A network starts parallel work some ten thousand times, and from outside each time would wake a
 /// thread and wait. Not for a thread that waits for others: it would be missing.
@@ -82,9 +104,18 @@ pub(crate) fn work_here(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
     start(pool(threads).use_current_thread())
 }
 
-/// Sets the number of threads that compute; this one waits for them.
-pub(crate) fn set_threads(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
-    start(pool(threads))
+/// Sets the number of threads that compute, one for each core if none; this one waits for them.
+///
+/// # Errors
+/// When work has begun with another number.
+pub fn set_threads(threads: Option<NonZeroUsize>) -> Result<(), Failure> {
+    match start(pool(threads)) {
+        // A caller that does one thing after the other says it each time.
+        Err(_) if threads.is_some_and(|threads| threads.get() == rayon::current_num_threads()) => {
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 fn pool(threads: Option<NonZeroUsize>) -> rayon::ThreadPoolBuilder {

@@ -7,7 +7,7 @@ use relume_media::ErrorKind;
 /// Exit codes of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Code {
+pub enum Code {
     /// Everything was done.
     Done = 0,
     /// Some of several inputs failed.
@@ -30,22 +30,31 @@ pub(crate) enum Code {
 
 /// Why something was not done: the exit code it leads to, and the cause with its remedy.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// The exit code when nothing else failed.
-    pub(crate) code: Code,
+    pub code: Code,
     /// One line for people.
-    pub(crate) message: String,
+    pub message: String,
+    /// Whether all that is wrong is that the result exists.
+    pub(crate) exists: bool,
 }
 
 impl Failure {
     /// A failure with a message that names cause and remedy.
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), exists: false }
     }
 
     /// A mistake on the command line.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, message)
+    }
+
+    /// A result that exists and was to be left alone.
+    pub(crate) fn exists(name: &str) -> Self {
+        let message =
+            format!("{name}: exists already; --overwrite replaces it, --skip-existing leaves it");
+        Self { exists: true, ..Self::new(Code::Output, message) }
     }
 
     /// The user pressed Ctrl-C.
@@ -54,7 +63,7 @@ impl Failure {
     }
 
     /// A fault of the program itself, out of a caught panic.
-    pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Self {
         let said = panic
             .downcast_ref::<&str>()
             .copied()

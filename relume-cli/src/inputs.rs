@@ -1,39 +1,99 @@
-//! Which pictures are meant: files, folders with all below them, or stdin.
+//! Which pictures are meant: files, folders with all below them, objects, or stdin.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use relume_media::photo::read_file;
 use relume_media::{Limits, Photo, PhotoFormat};
 
 use crate::exit::{Code, Failure};
+use crate::object::{Object, Place};
 
 /// Stands for stdin or stdout on the command line.
 pub(crate) const DASH: &str = "-";
 /// The part of a name that marks the program's own results.
 pub(crate) const MARK: &str = "relume";
 
+/// Where a picture comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Stdin, once.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+    /// An object in a store.
+    Object(Object),
+}
+
 /// One picture to work on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Input {
-    /// The file; none for stdin.
-    pub(crate) path: Option<PathBuf>,
+    /// Where it comes from.
+    pub(crate) source: Source,
     /// Its name below an output folder.
     pub(crate) place: PathBuf,
 }
 
 impl Input {
+    /// A picture in a file.
+    pub(crate) fn file(path: PathBuf) -> Self {
+        let place = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
+        Self { source: Source::File(path), place }
+    }
+
+    /// The one picture that `text` names: an address or a path.
+    pub(crate) fn understand(text: &str) -> Result<Self, Failure> {
+        Ok(match Place::understand(Path::new(text))? {
+            Place::Local(path) => Self::file(path),
+            Place::Object(object) => Self::object(object),
+        })
+    }
+
+    fn object(object: Object) -> Self {
+        let place = PathBuf::from(object.path().file_name().unwrap_or_default());
+        Self { source: Source::Object(object), place }
+    }
+
+    /// The file, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::File(path) => Some(path),
+            Source::Stdin | Source::Object(_) => None,
+        }
+    }
+
     /// Its name for people and records.
     pub(crate) fn name(&self) -> String {
-        self.path.as_ref().map_or_else(|| DASH.to_owned(), |path| path.display().to_string())
+        match &self.source {
+            Source::Stdin => DASH.to_owned(),
+            Source::File(path) => path.display().to_string(),
+            Source::Object(object) => object.name(),
+        }
+    }
+
+    /// Reads its bytes.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
+        let limits = Limits::default();
+        match &self.source {
+            Source::Stdin => read_stdin(&limits),
+            Source::File(path) => Ok(read_file(path, &limits)?),
+            Source::Object(object) => object.read(&limits),
+        }
+    }
+
+    /// Decodes its bytes.
+    pub(crate) fn decode(&self, bytes: Vec<u8>) -> Result<Photo, Failure> {
+        let name = match &self.source {
+            Source::Stdin => PathBuf::from("stdin"),
+            Source::File(path) => path.clone(),
+            Source::Object(object) => PathBuf::from(object.name()),
+        };
+        Ok(Photo::decode(bytes, Some(&name), &Limits::default())?)
     }
 
     /// Reads and decodes the picture.
     pub(crate) fn load(&self) -> Result<Photo, Failure> {
-        let limits = Limits::default();
-        match &self.path {
-            Some(path) => Ok(Photo::load(path, &limits)?),
-            None => Ok(Photo::decode(read_stdin(&limits)?, Some(Path::new("stdin")), &limits)?),
-        }
+        self.decode(self.read()?)
     }
 }
 
@@ -52,22 +112,31 @@ pub(crate) struct Inputs {
 /// output folder) and not for the program's own results.
 pub(crate) fn collect(arguments: &[PathBuf], skip: Option<&Path>) -> Result<Inputs, Failure> {
     let mut inputs = Inputs { single: arguments.len() == 1, ..Inputs::default() };
-    let skip = skip.and_then(|folder| folder.canonicalize().ok());
+    // Of several inputs each folder keeps its name, so that equal names do not meet.
+    let alone = arguments.len() == 1;
     for argument in arguments {
         if argument.as_os_str() == DASH {
-            let place = PathBuf::from("stdin");
-            inputs.add(Input { path: None, place });
-        } else if argument.is_dir() {
-            inputs.single = false;
-            // Of several inputs each folder keeps its name, so that equal names do not meet.
-            let root = if arguments.len() == 1 { PathBuf::new() } else { folder_name(argument)? };
-            inputs.search(argument, root, skip.as_deref());
-        } else {
-            let place = argument.file_name().map_or_else(|| argument.clone(), PathBuf::from);
-            inputs.add(Input { path: Some(argument.clone()), place });
+            inputs.add(Input { source: Source::Stdin, place: PathBuf::from("stdin") });
+            continue;
+        }
+        match Place::understand(argument)? {
+            Place::Local(path) if path.is_dir() => {
+                inputs.single = false;
+                let root = if alone { PathBuf::new() } else { folder_name(&path)? };
+                let skip = skip.and_then(|folder| folder.canonicalize().ok());
+                inputs.search(&path, root, skip.as_deref());
+            }
+            Place::Local(path) => inputs.add(Input::file(path)),
+            Place::Object(object) if PhotoFormat::from_path(object.path()).is_none() => {
+                inputs.single = false;
+                let name = object.path().file_name().filter(|_| !alone);
+                let root = name.map_or_else(PathBuf::new, PathBuf::from);
+                inputs.search_store(&object, &root, skip)?;
+            }
+            Place::Object(object) => inputs.add(Input::object(object)),
         }
     }
-    if inputs.found.iter().filter(|input| input.path.is_none()).count() > 1 {
+    if inputs.found.iter().filter(|input| input.source == Source::Stdin).count() > 1 {
         return Err(Failure::usage("stdin (-) can be read only once; name it once"));
     }
     Ok(inputs)
@@ -75,7 +144,7 @@ pub(crate) fn collect(arguments: &[PathBuf], skip: Option<&Path>) -> Result<Inpu
 
 impl Inputs {
     fn add(&mut self, input: Input) {
-        if input.path.is_none() || !self.found.contains(&input) {
+        if input.source == Source::Stdin || !self.found.contains(&input) {
             self.found.push(input);
         }
     }
@@ -94,7 +163,7 @@ impl Inputs {
                 Ok((files, folders)) => {
                     for file in files {
                         let place = place.join(file.file_name().unwrap_or_default());
-                        self.add(Input { path: Some(file), place });
+                        self.add(Input { source: Source::File(file), place });
                     }
                     // The last pushed is opened first: reversed, so that names come in order.
                     for inner in folders.into_iter().rev() {
@@ -109,6 +178,36 @@ impl Inputs {
             let message = format!("{}: no picture in this folder", folder.display());
             self.failures.push((folder.to_owned(), Failure::new(Code::Input, message)));
         }
+    }
+
+    /// The pictures below a prefix, as [`Inputs::search`] finds them in a folder.
+    fn search_store(
+        &mut self,
+        prefix: &Object,
+        root: &Path,
+        skip: Option<&Path>,
+    ) -> Result<(), Failure> {
+        let skip = match skip.map(Place::understand).transpose()? {
+            Some(Place::Object(output)) if output != *prefix => Some(output),
+            _ => None,
+        };
+        let before = self.found.len();
+        for object in prefix.list()? {
+            let is_output = skip.as_ref().is_some_and(|output| object.below(output).is_some());
+            let Some(key) = object.below(prefix).filter(|_| !is_output) else { continue };
+            let hidden = key.split('/').any(|part| part.starts_with('.'));
+            let path = object.path();
+            if PhotoFormat::from_path(path).is_some() && !is_result(path) && !hidden {
+                let place = root.join(key);
+                self.add(Input { source: Source::Object(object), place });
+            }
+        }
+        if before == self.found.len() {
+            let message = format!("{}: no picture below this prefix", prefix.name());
+            let failure = Failure::new(Code::Input, message);
+            self.failures.push((PathBuf::from(prefix.name()), failure));
+        }
+        Ok(())
     }
 }
 

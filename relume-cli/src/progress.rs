@@ -33,6 +33,12 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
+/// Progress that nobody watches, and a Ctrl-C cancels.
+#[cfg(feature = "queue")]
+pub(crate) fn stoppable() -> Progress<'static> {
+    Progress::silent().cancel_on(&INTERRUPTED)
+}
+
 /// One bar for all inputs, weighed by their size (pixels, or whatever the caller counts).
 pub(crate) struct Meter {
     bar: ProgressBar,

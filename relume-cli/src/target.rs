@@ -1,13 +1,17 @@
 //! Which result goes where: one place per input, planned and checked before any work.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
-use relume_media::PhotoFormat;
+use relume_media::atomic::{Overwrite, write_atomically};
+use relume_media::{Photo, PhotoFormat};
 use same_file::is_same_file;
+use serde::{Deserialize, Serialize};
 
+use crate::console;
 use crate::exit::{Code, Failure};
-use crate::inputs::{DASH, Input, Inputs, MARK};
+use crate::inputs::{DASH, Input, Inputs, MARK, Source};
+use crate::object::{Object, Place};
 
 /// Where one result goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,14 +20,89 @@ pub(crate) enum Target {
     Stdout,
     /// A file.
     File(PathBuf),
+    /// An object in a store.
+    Object(Object),
 }
 
 impl Target {
+    /// The one target that `text` names: an address or a path.
+    pub(crate) fn understand(text: &str) -> Result<Self, Failure> {
+        Ok(match Place::understand(Path::new(text))? {
+            Place::Local(path) => Self::File(path),
+            Place::Object(object) => Self::Object(object),
+        })
+    }
+
+    /// The format that its name asks for; stdout has the photo's own.
+    pub(crate) fn format(&self, photo: &Photo) -> Result<PhotoFormat, Failure> {
+        Ok(match self {
+            Self::Stdout => photo.format,
+            Self::File(path) => photo.format_for(path)?,
+            Self::Object(object) => photo.format_for(object.path())?,
+        })
+    }
+
+    /// Puts a result there, complete or not at all.
+    pub(crate) fn write(&self, bytes: Vec<u8>, overwrite: Overwrite) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => console::print_bytes(&bytes),
+            Self::Object(object) => object.write(bytes, overwrite),
+            Self::File(path) => {
+                make_folder_for(path)?;
+                write_atomically(path, &bytes, overwrite).map_err(|error| {
+                    // Written by somebody else in the meantime.
+                    let exists = overwrite == Overwrite::Never && path.is_file();
+                    Failure { exists, ..Failure::from(error) }
+                })
+            }
+        }
+    }
+
+    /// Reads back what is there.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::Stdout => Err(Failure::new(Code::Output, "stdout cannot be read back")),
+            Self::File(path) => Input::file(path.clone()).read(),
+            Self::Object(object) => object.read(&relume_media::Limits::default()),
+        }
+    }
+
     /// Its name for people and records.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Stdout => DASH.to_owned(),
             Self::File(path) => path.display().to_string(),
+            Self::Object(object) => object.name(),
+        }
+    }
+}
+
+/// What is done where a result exists already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExisting {
+    /// Nothing, and that is a failure.
+    #[default]
+    Refuse,
+    /// Nothing, and all is well.
+    Skip,
+    /// It is replaced.
+    Replace,
+}
+
+impl OnExisting {
+    /// The same for whoever writes.
+    pub(crate) fn overwrite(self) -> Overwrite {
+        if self == Self::Replace { Overwrite::Always } else { Overwrite::Never }
+    }
+}
+
+impl From<Existing> for OnExisting {
+    fn from(existing: Existing) -> Self {
+        match existing {
+            Existing { overwrite: true, .. } => Self::Replace,
+            Existing { skip_existing: true, .. } => Self::Skip,
+            _ => Self::Refuse,
         }
     }
 }
@@ -50,12 +129,23 @@ pub(crate) enum Output {
     File(PathBuf),
     /// A folder that names and tree are repeated in.
     Folder(PathBuf),
+    /// One object.
+    Object(Object),
+    /// A prefix of objects, as a folder.
+    Prefix(Object),
 }
 
 impl Output {
     /// Understands `-o`: a folder if it is one, ends in a slash or has no extension.
     pub(crate) fn understand(argument: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = argument else { return Ok(Self::Beside) };
+        let Some(argument) = argument else { return Ok(Self::Beside) };
+        let path = &match Place::understand(argument)? {
+            Place::Local(path) => path,
+            Place::Object(object) if PhotoFormat::from_path(object.path()).is_some() => {
+                return Ok(Self::Object(object));
+            }
+            Place::Object(object) => return Ok(Self::Prefix(object)),
+        };
         let slash = path.as_os_str().as_encoded_bytes().last() == Some(&(MAIN_SEPARATOR as u8));
         if path.as_os_str() == DASH {
             Ok(Self::Stdout)
@@ -74,10 +164,20 @@ impl Output {
         }
     }
 
-    /// The folder, if it is one.
-    pub(crate) fn folder(&self) -> Option<&Path> {
+    /// What `-o` would have said for one target.
+    pub(crate) fn of(target: &Target) -> Self {
+        match target {
+            Target::Stdout => Self::Stdout,
+            Target::File(path) => Self::File(path.clone()),
+            Target::Object(object) => Self::Object(object.clone()),
+        }
+    }
+
+    /// The folder or prefix, if it is one.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
         match self {
-            Self::Folder(folder) => Some(folder),
+            Self::Folder(folder) => Some(folder.clone()),
+            Self::Prefix(prefix) => Some(PathBuf::from(prefix.name())),
             _ => None,
         }
     }
@@ -85,25 +185,34 @@ impl Output {
 
 /// Pairs every input with its target. Refuses what would overwrite an input or another result.
 pub(crate) fn plan(inputs: &Inputs, output: &Output) -> Result<Vec<(Input, Target)>, Failure> {
-    let one_place = matches!(output, Output::File(_) | Output::Stdout);
+    let one_place = matches!(output, Output::File(_) | Output::Object(_) | Output::Stdout);
     if one_place && !inputs.single {
         return Err(Failure::usage(
             "several inputs cannot go to one output; give a folder: -o DIR/",
         ));
     }
     let mut jobs = Vec::with_capacity(inputs.found.len());
-    let mut taken: HashMap<PathBuf, String> = HashMap::new();
+    let mut taken: HashMap<String, String> = HashMap::new();
+    let files: HashSet<&Path> = inputs.found.iter().filter_map(Input::path).collect();
     for input in &inputs.found {
         let target = target_of(input, output);
-        if let Target::File(path) = &target {
-            refuse_inputs(path, &inputs.found)?;
-            if let Some(other) = taken.insert(path.clone(), input.name()) {
-                return Err(Failure::usage(format!(
-                    "{} and {other} would both become {}; restore them into different folders",
-                    input.name(),
-                    path.display()
-                )));
+        match &target {
+            Target::Stdout => {}
+            // Asking the disk about every pair takes its time; only what is there can be an input.
+            Target::File(path) if files.contains(path.as_path()) || path.exists() => {
+                refuse_inputs(path, &inputs.found)?;
             }
+            Target::File(_) => {}
+            Target::Object(object) => refuse_objects(object, &inputs.found)?,
+        }
+        let name = target.name();
+        if target != Target::Stdout
+            && let Some(other) = taken.insert(name.clone(), input.name())
+        {
+            return Err(Failure::usage(format!(
+                "{} and {other} would both become {name}; restore them into different folders",
+                input.name(),
+            )));
         }
         jobs.push((input.clone(), target));
     }
@@ -111,11 +220,16 @@ pub(crate) fn plan(inputs: &Inputs, output: &Output) -> Result<Vec<(Input, Targe
 }
 
 fn target_of(input: &Input, output: &Output) -> Target {
-    match (output, &input.path) {
-        (Output::Stdout, _) | (Output::Beside, None) => Target::Stdout,
+    match (output, &input.source) {
+        (Output::Stdout, _) | (Output::Beside, Source::Stdin) => Target::Stdout,
         (Output::File(path), _) => Target::File(path.clone()),
         (Output::Folder(folder), _) => Target::File(folder.join(&input.place)),
-        (Output::Beside, Some(path)) => Target::File(beside(path, MARK)),
+        (Output::Object(object), _) => Target::Object(object.clone()),
+        (Output::Prefix(prefix), _) => Target::Object(prefix.join(&input.place)),
+        (Output::Beside, Source::File(path)) => Target::File(beside(path, MARK)),
+        (Output::Beside, Source::Object(object)) => {
+            Target::Object(object.with_key(&beside(object.path(), MARK)))
+        }
     }
 }
 
@@ -134,7 +248,7 @@ fn beside(path: &Path, mark: &str) -> PathBuf {
 /// Originals are never touched, whatever other name or link the output gives them.
 pub(crate) fn refuse_inputs(target: &Path, inputs: &[Input]) -> Result<(), Failure> {
     let same = |path: &Path| path == target || is_same_file(path, target).unwrap_or(false);
-    match inputs.iter().filter_map(|input| input.path.as_deref()).find(|path| same(path)) {
+    match inputs.iter().filter_map(Input::path).find(|path| same(path)) {
         None => Ok(()),
         Some(input) => Err(Failure::usage(format!(
             "{}: the output is the input {}; originals are never changed, choose another name",
@@ -144,9 +258,20 @@ pub(crate) fn refuse_inputs(target: &Path, inputs: &[Input]) -> Result<(), Failu
     }
 }
 
+/// The same for objects.
+fn refuse_objects(target: &Object, inputs: &[Input]) -> Result<(), Failure> {
+    if inputs.iter().all(|input| input.source != Source::Object(target.clone())) {
+        return Ok(());
+    }
+    let name = target.name();
+    Err(Failure::usage(format!(
+        "{name}: the output is an input; originals are never changed, choose another name"
+    )))
+}
+
 /// The same for a single input.
 pub(crate) fn refuse_same(target: &Path, input: &Path) -> Result<(), Failure> {
-    refuse_inputs(target, &[Input { path: Some(input.to_owned()), place: PathBuf::new() }])
+    refuse_inputs(target, &[Input::file(input.to_owned())])
 }
 
 /// What to do with a planned target now.
@@ -159,20 +284,28 @@ pub(crate) enum Action {
 }
 
 /// Decides about a target that may exist.
-pub(crate) fn action(target: &Target, existing: Existing) -> Result<Action, Failure> {
-    let Target::File(path) = target else { return Ok(Action::Write) };
+pub(crate) fn action(target: &Target, existing: OnExisting) -> Result<Action, Failure> {
+    let path = match target {
+        Target::Stdout => return Ok(Action::Write),
+        // Where it is replaced, nobody need ask whether it is there.
+        Target::Object(_) if existing == OnExisting::Replace => return Ok(Action::Write),
+        Target::Object(object) => {
+            return match (object.exists()?, existing) {
+                (false, _) => Ok(Action::Write),
+                (true, OnExisting::Skip) => Ok(Action::Skip),
+                (true, _) => Err(Failure::exists(&target.name())),
+            };
+        }
+        Target::File(path) => path,
+    };
     match path.symlink_metadata() {
         Ok(found) if found.is_dir() => {
             Err(Failure::new(Code::Output, format!("{}: is a folder", path.display())))
         }
-        Ok(_) if existing.skip_existing => Ok(Action::Skip),
-        Ok(found) if found.is_file() && !existing.overwrite => Err(Failure::new(
-            Code::Output,
-            format!(
-                "{}: exists already; --overwrite replaces it, --skip-existing leaves it",
-                path.display()
-            ),
-        )),
+        Ok(_) if existing == OnExisting::Skip => Ok(Action::Skip),
+        Ok(found) if found.is_file() && existing == OnExisting::Refuse => {
+            Err(Failure::exists(&target.name()))
+        }
         _ => Ok(Action::Write),
     }
 }
@@ -193,13 +326,7 @@ mod tests {
     use super::*;
 
     fn inputs(names: &[&str]) -> Inputs {
-        let found = names
-            .iter()
-            .map(|name| Input {
-                path: Some(PathBuf::from(name)),
-                place: Path::new(name).file_name().unwrap().into(),
-            })
-            .collect::<Vec<_>>();
+        let found = names.iter().map(|name| Input::file(PathBuf::from(name))).collect::<Vec<_>>();
         Inputs { single: found.len() == 1, found, failures: Vec::new() }
     }
 
@@ -241,7 +368,6 @@ mod tests {
         let (file, link) = (folder.path().join("a.jpg"), folder.path().join("b.jpg"));
         std::fs::write(&file, b"x").unwrap();
         std::fs::hard_link(&file, &link).unwrap();
-        let input = Input { path: Some(file), place: "a.jpg".into() };
-        assert_eq!(refuse_inputs(&link, &[input]).unwrap_err().code, Code::Usage);
+        assert_eq!(refuse_inputs(&link, &[Input::file(file)]).unwrap_err().code, Code::Usage);
     }
 }

@@ -109,6 +109,19 @@ fn a_workflow_gives_what_its_parts_give() {
 }
 
 #[test]
+fn a_model_that_is_not_named_is_the_usual_one() {
+    let node = |more: &str| {
+        format!(
+            "[[node]]\nid = \"photo\"\nkind = \"input\"\n[[node]]\nid = \"better\"\nkind = \"model\"\n\
+             image = \"photo\"\n{more}\n[[node]]\nid = \"end\"\nkind = \"output\"\nimage = \"better\"\n"
+        )
+    };
+    let photo = Photo::from_image(picture());
+    let made = |more: &str| parse(&node(more)).unwrap().photo(&photo).unwrap().image;
+    assert_eq!(made(""), made("model = \"lantern-s\""));
+}
+
+#[test]
 fn what_is_not_chosen_is_never_computed() {
     let text = r#"
         [[node]]

@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod frame;
 pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod manifest;
 pub(crate) mod models;
 pub(crate) mod restore;
 pub(crate) mod run;
@@ -22,10 +23,12 @@ pub(crate) mod train;
 pub(crate) mod tune;
 pub(crate) mod video;
 mod video_progress;
+#[cfg(feature = "queue")]
+pub(crate) mod worker;
 pub(crate) mod workflows;
 
 /// A number from `least` to `most`, as an argument.
-fn number(text: &str, least: f32, most: f32) -> Result<f32, String> {
+pub(crate) fn number(text: &str, least: f32, most: f32) -> Result<f32, String> {
     match text.parse() {
         Ok(value) if (least..=most).contains(&value) => Ok(value),
         _ => Err(format!("give a number from {least} to {most}")),

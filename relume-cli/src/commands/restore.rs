@@ -3,24 +3,24 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
 
-use relume::models::alen::Route;
 use relume::{Estimate, RestoreReport};
-use relume_media::atomic::Overwrite;
 use relume_media::metadata::Warning;
-use relume_media::photo::SaveOptions;
 use relume_media::{Limits, Photo, Size};
 use serde::Serialize;
 
 use super::{duration, memory};
 use crate::batch::Batch;
 use crate::console::{self, Console};
-use crate::engine::{Engine, Settings, work_here};
+use crate::engine::{Engine, work_here};
 use crate::exit::{Code, Failure};
 use crate::inputs::{Input, collect};
+use crate::manifest::Manifest;
 use crate::progress::{Meter, catch_interrupts, interrupt, interrupted};
-use crate::target::{Action, Existing, Output, Target, action, make_folder_for, plan};
+use crate::recipe::Recipe;
+use crate::shard::Shard;
+use crate::target::{Action, Existing, OnExisting, Output, Target, action, plan};
+use crate::unit::{Entry, Made, make};
 
 /// Turn dark, noisy and shaken photos into better ones
 ///
@@ -35,6 +35,7 @@ Examples:
   relume restore IMG_*.jpg album/ -o better/      of several inputs, folders keep their name
   relume restore album/ -o better/ --skip-existing   goes on after an interruption
   relume restore album/ --dry-run                 what would be done, and how long it takes
+  relume restore album/ -o better/ --shard 0/8 --manifest 0.jsonl   an eighth of it, with a record
   camera | relume restore - > better.jpg
 
 Ctrl-C finishes the tile at hand and stops; pressed twice, it stops at once.")]
@@ -45,35 +46,8 @@ pub(crate) struct Args {
     /// File or folder to write to, - for stdout
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
-    /// How much of the effect, 0 to 1 [default: 1; with sem, what the picture's exposure calls for]
-    #[arg(long, value_parser = strength)]
-    strength: Option<f32>,
-    /// How much bright parts are kept from being brightened, 0 to 1; for sem [default: 0.5]
-    #[arg(long, value_name = "SHARE", value_parser = strength)]
-    protect_highlights: Option<f32>,
-    /// Quick look: light from a copy so many times smaller, applied at full size; for sem
-    #[arg(long, value_name = "TIMES")]
-    preview: Option<NonZeroUsize>,
-    /// Mean brightness to aim at, 0.02 to 0.9 [default: what suits the picture]
-    #[arg(long, value_parser = brightness)]
-    brightness: Option<f32>,
-    /// Restore also pictures that are fine already (see `relume inspect`); they are left alone
-    /// otherwise
-    #[arg(long)]
-    always: bool,
-    /// Name of a model (see `relume models list`) or path of a weights file
-    #[arg(long, default_value = "lantern-s")]
-    model: String,
-    /// With mirnet: as its authors' program does it, 400 pixels on the short side, 8 bits
-    #[arg(long)]
-    compatible: bool,
-    /// Way to light a picture, with alen: auto, local (dark in places), global (dark all over) or
-    /// published (as its authors' program) [default: auto]
-    #[arg(long, value_parser = route)]
-    route: Option<Route>,
-    /// JPEG quality of the results, 1 to 100
-    #[arg(long, default_value_t = 95, value_parser = clap::value_parser!(u8).range(1..=100))]
-    quality: u8,
+    #[command(flatten)]
+    recipe: Recipe,
     #[command(flatten)]
     existing: Existing,
     /// Only tell what would be done, with time and memory
@@ -88,6 +62,26 @@ pub(crate) struct Args {
     /// Threads to use [default: all]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    /// Only the pictures of shard I of N, I from 0; auto (Slurm) or auto/N takes I from the array's
+    /// or the Indexed Job's variables
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<Shard>,
+    /// Write a line of JSON for every picture: hashes of input and result, recipe, figures; a run
+    /// goes on with the manifest that it finds
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Do not restore: put the work into a queue of NATS JetStream, for `relume worker`
+    #[cfg(feature = "queue")]
+    #[arg(long, value_name = "nats://HOST", conflicts_with_all = ["dry_run", "manifest"])]
+    queue: Option<String>,
+    /// Name of the queue
+    #[cfg(feature = "queue")]
+    #[arg(long, value_name = "NAME", default_value = crate::queue::NAME, requires = "queue")]
+    stream: String,
+    /// Pictures that a new queue holds; when it is full, this waits
+    #[cfg(feature = "queue")]
+    #[arg(long, value_name = "N", default_value_t = crate::queue::ROOM, requires = "queue")]
+    room: i64,
 }
 
 /// A picture, where it goes, and what its header says.
@@ -131,32 +125,48 @@ struct Planned {
 pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     let console = Console { json: args.json, quiet };
     let output = Output::understand(args.output.as_deref())?;
-    let inputs = collect(&args.inputs, output.folder())?;
+    let mut inputs = collect(&args.inputs, output.folder().as_deref())?;
+    if let Some(shard) = args.shard {
+        inputs.found.retain(|input| shard.has(&input.place));
+    }
     let pairs = plan(&inputs, &output)?;
+    #[cfg(feature = "queue")]
+    if let Some(server) = &args.queue {
+        let existing = args.existing.into();
+        return crate::queue::fill(
+            (server, &args.stream, args.room),
+            &pairs,
+            &args.recipe,
+            existing,
+            console,
+        );
+    }
     check_stdout(&pairs, args)?;
     work_here(args.threads)?;
-    let mut engine = Engine::load(&Settings {
-        model: &args.model,
-        strength: args.strength,
-        protection: args.protect_highlights,
-        preview: args.preview,
-        brightness: args.brightness,
-        always: args.always,
-        compatible: args.compatible,
-        route: args.route,
-    })?;
+    let mut engine = Engine::load(&args.recipe)?;
+    let manifest = args.manifest.as_deref().filter(|_| !args.dry_run);
+    let mut manifest = manifest.map(Manifest::open).transpose()?;
     catch_interrupts()?;
     let mut batch = Batch::new("restore", console);
     for (folder, failure) in inputs.failures {
         batch.failed(&folder.display().to_string(), failure)?;
     }
-    let jobs = check(pairs, args, &mut batch, console)?;
+    let mut run = Run { engine: &mut engine, args, console, manifest: manifest.as_mut() };
+    let jobs = run.check(pairs, &mut batch)?;
     if args.dry_run {
-        foretell(&mut engine, &jobs, &mut batch, console)?;
+        run.foretell(&jobs, &mut batch)?;
     } else {
-        work(&engine, &jobs, args, &mut batch, console)?;
+        run.work(&jobs, &mut batch)?;
     }
     batch.finish()
+}
+
+/// What all pictures of a run have in common.
+struct Run<'a> {
+    engine: &'a mut Engine,
+    args: &'a Args,
+    console: Console,
+    manifest: Option<&'a mut Manifest>,
 }
 
 /// Picture bytes belong neither on a terminal nor between lines of JSON.
@@ -173,35 +183,155 @@ fn check_stdout(pairs: &[(Input, Target)], args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sorts out what cannot or need not be done, before any work.
-fn check(
-    pairs: Vec<(Input, Target)>,
-    args: &Args,
-    batch: &mut Batch,
-    console: Console,
-) -> Result<Vec<Job>, Failure> {
-    let mut jobs = Vec::with_capacity(pairs.len());
-    for (input, target) in pairs {
-        match action(&target, args.existing) {
-            Ok(Action::Skip) => {
-                batch.skipped();
-                console.note(&format!("{}: exists, skipped", target.name()));
-                let more = Map::default();
-                console.record("restore", &record(&input, &target, "skipped", None, &more))?;
-                continue;
-            }
-            Ok(Action::Write) => {}
-            Err(failure) => {
-                batch.failed(&input.name(), failure)?;
-                continue;
+impl Run<'_> {
+    /// Sorts out what cannot or need not be done, before any work.
+    fn check(
+        &mut self,
+        pairs: Vec<(Input, Target)>,
+        batch: &mut Batch,
+    ) -> Result<Vec<Job>, Failure> {
+        let mut jobs = Vec::with_capacity(pairs.len());
+        for (input, target) in pairs {
+            let found = match action(&target, self.args.existing.into()) {
+                Ok(Action::Skip) => self.skip(&input, &target, batch),
+                Ok(Action::Write) => match size(&input) {
+                    Ok(size) => {
+                        jobs.push(Job { input, target, size });
+                        continue;
+                    }
+                    Err(failure) => Err(failure),
+                },
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = found {
+                self.failed((&input, &target), failure, batch)?;
             }
         }
-        match size(&input) {
-            Ok(size) => jobs.push(Job { input, target, size }),
-            Err(failure) => batch.failed(&input.name(), failure)?,
-        }
+        Ok(jobs)
     }
-    Ok(jobs)
+
+    /// Leaves a result that is there as it is.
+    fn skip(&mut self, input: &Input, target: &Target, batch: &mut Batch) -> Result<(), Failure> {
+        if let Some(manifest) = &mut self.manifest {
+            manifest.found((input, target), &self.args.recipe, self.engine)?;
+        }
+        batch.skipped();
+        self.console.note(&format!("{}: exists, skipped", target.name()));
+        let more = Map::default();
+        self.console.record("restore", &record(input, target, "skipped", None, &more))
+    }
+
+    /// Tells of a picture that nothing came of.
+    fn failed(
+        &mut self,
+        pair: (&Input, &Target),
+        failure: Failure,
+        batch: &mut Batch,
+    ) -> Result<(), Failure> {
+        if let Some(manifest) = &mut self.manifest {
+            manifest.add(Entry::blank(pair, &self.args.recipe, self.engine).failed(&failure))?;
+        }
+        batch.failed(&pair.0.name(), failure)
+    }
+
+    /// `--dry-run`.
+    fn foretell(&mut self, jobs: &[Job], batch: &mut Batch) -> Result<(), Failure> {
+        let console = self.console;
+        let (mut seconds, mut peak) = (0.0, 0);
+        for job in jobs {
+            let Some(size) = job.size else {
+                let name = job.input.name();
+                console.note(&format!("{name}: its size is not known before it is read"));
+                continue;
+            };
+            let estimate = self.engine.estimate(size)?;
+            seconds += estimate.seconds;
+            peak = peak.max(estimate.peak_bytes);
+            batch.planned();
+            console.text(&format!(
+                "{} -> {}  {size}, about {}, {}",
+                job.input.name(),
+                job.target.name(),
+                duration(estimate.seconds),
+                memory(estimate.peak_bytes)
+            ))?;
+            let more = Planned { estimate };
+            let record = record(&job.input, &job.target, "planned", job.size, &more);
+            console.record("restore", &record)?;
+        }
+        if jobs.len() > 1 {
+            console.text(&format!(
+                "{} pictures, about {}, {} of memory",
+                jobs.len(),
+                duration(seconds),
+                memory(peak)
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// One picture after the other; each uses all cores.
+    fn work(&mut self, jobs: &[Job], batch: &mut Batch) -> Result<(), Failure> {
+        let pixels = jobs.iter().map(Job::pixels).sum();
+        let meter = Meter::new(pixels, self.console.quiet);
+        for (number, job) in jobs.iter().enumerate() {
+            if interrupted() {
+                batch.interrupted();
+                break;
+            }
+            meter.begin(&format!("{}/{} {}", number + 1, jobs.len(), job.input.name()));
+            let start = meter.position();
+            match self.restore(job, &meter) {
+                Ok(()) => batch.done(),
+                Err(failure) if failure.code == Code::Interrupted => {
+                    batch.interrupted();
+                    break;
+                }
+                Err(failure) => {
+                    meter.aside(|| self.failed((&job.input, &job.target), failure, batch))?;
+                }
+            }
+            meter.finish(start, job.pixels());
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, job: &Job, meter: &Meter) -> Result<(), Failure> {
+        let told = AtomicU32::new(0);
+        let name = job.input.name();
+        let tell = |share| tell_percent(&name, self.console, &told, share);
+        let progress = match self.args.progress {
+            true => meter.within_telling(job.pixels(), tell),
+            false => meter.within(job.pixels()),
+        };
+        let (pair, recipe) = ((&job.input, &job.target), &self.args.recipe);
+        let overwrite = OnExisting::from(self.args.existing).overwrite();
+        let made = make(self.engine, pair, recipe, overwrite, &progress)?;
+        drop(progress);
+        if let Some(manifest) = &mut self.manifest {
+            manifest.add(Entry::blank(pair, recipe, self.engine).done(&made)?)?;
+        }
+        meter.aside(|| self.tell(job, made))
+    }
+
+    fn tell(&self, job: &Job, made: Made) -> Result<(), Failure> {
+        for warning in &made.warnings {
+            self.console.warn(&format!("{}: {warning}", job.target.name()));
+        }
+        let (input, output) = (job.input.name(), job.target.name());
+        let alone = if made.report.left_alone { "  (fine already, left alone)" } else { "" };
+        let way = made.report.routing.map_or(String::new(), |routing| format!("  ({routing})"));
+        let took = duration(made.seconds);
+        self.console.note(&format!("{input} -> {output}  {took}{alone}{way}"));
+        let size = Some(made.size);
+        let more = Done {
+            model: &self.args.recipe.model,
+            report: made.report,
+            seconds: made.seconds,
+            warnings: made.warnings,
+        };
+        self.console.record("restore", &record(&job.input, &job.target, "done", size, &more))
+    }
 }
 
 type Map = serde_json::Map<String, serde_json::Value>;
@@ -224,132 +354,12 @@ fn record<'a, T>(
     }
 }
 
-/// The size out of the header; unknown for stdin.
+/// The size out of the header; unknown for what is no file.
 fn size(input: &Input) -> Result<Option<Size>, Failure> {
-    let Some(path) = &input.path else { return Ok(None) };
+    let Some(path) = input.path() else { return Ok(None) };
     let size = Photo::probe(path)?.size;
     Limits::default().check_size(size).map_err(|error| error.with_path(path))?;
     Ok(Some(size))
-}
-
-/// `--dry-run`.
-fn foretell(
-    engine: &mut Engine,
-    jobs: &[Job],
-    batch: &mut Batch,
-    console: Console,
-) -> Result<(), Failure> {
-    let (mut seconds, mut peak) = (0.0, 0);
-    for job in jobs {
-        let Some(size) = job.size else {
-            console.note("-: the size of stdin is not known before it is read");
-            continue;
-        };
-        let estimate = engine.estimate(size)?;
-        seconds += estimate.seconds;
-        peak = peak.max(estimate.peak_bytes);
-        batch.planned();
-        console.text(&format!(
-            "{} -> {}  {size}, about {}, {}",
-            job.input.name(),
-            job.target.name(),
-            duration(estimate.seconds),
-            memory(estimate.peak_bytes)
-        ))?;
-        let more = Planned { estimate };
-        let record = record(&job.input, &job.target, "planned", job.size, &more);
-        console.record("restore", &record)?;
-    }
-    if jobs.len() > 1 {
-        console.text(&format!(
-            "{} pictures, about {}, {} of memory",
-            jobs.len(),
-            duration(seconds),
-            memory(peak)
-        ))?;
-    }
-    Ok(())
-}
-
-/// One picture after the other; each uses all cores.
-fn work(
-    engine: &Engine,
-    jobs: &[Job],
-    args: &Args,
-    batch: &mut Batch,
-    console: Console,
-) -> Result<(), Failure> {
-    let pixels = jobs.iter().map(Job::pixels).sum();
-    let meter = Meter::new(pixels, console.quiet);
-    for (number, job) in jobs.iter().enumerate() {
-        if interrupted() {
-            batch.interrupted();
-            break;
-        }
-        meter.begin(&format!("{}/{} {}", number + 1, jobs.len(), job.input.name()));
-        let start = meter.position();
-        match restore(engine, job, args, &meter, console) {
-            Ok(()) => batch.done(),
-            Err(failure) if failure.code == Code::Interrupted => {
-                batch.interrupted();
-                break;
-            }
-            Err(failure) => meter.aside(|| batch.failed(&job.input.name(), failure))?,
-        }
-        meter.finish(start, job.pixels());
-    }
-    Ok(())
-}
-
-fn restore(
-    engine: &Engine,
-    job: &Job,
-    args: &Args,
-    meter: &Meter,
-    console: Console,
-) -> Result<(), Failure> {
-    let start = Instant::now();
-    let photo = job.input.load()?;
-    let told = AtomicU32::new(0);
-    let name = job.input.name();
-    let tell = |share| tell_percent(&name, console, &told, share);
-    let progress = match args.progress {
-        true => meter.within_telling(job.pixels(), tell),
-        false => meter.within(job.pixels()),
-    };
-    let restored = engine.restore(photo, &progress)?;
-    drop(progress);
-    let overwrite = if args.existing.overwrite { Overwrite::Always } else { Overwrite::Never };
-    let save = SaveOptions { quality: args.quality, overwrite, ..SaveOptions::default() };
-    let warnings = match &job.target {
-        Target::File(path) => {
-            make_folder_for(path)?;
-            restored.photo.save(path, &save)?
-        }
-        Target::Stdout => {
-            let (bytes, warnings) = restored.photo.encode(restored.photo.format, &save)?;
-            console::print_bytes(&bytes)?;
-            warnings
-        }
-    };
-    let seconds = start.elapsed().as_secs_f64();
-    meter.aside(|| {
-        for warning in &warnings {
-            console.warn(&format!("{}: {warning}", job.target.name()));
-        }
-        let (input, output) = (job.input.name(), job.target.name());
-        let alone = if restored.report.left_alone { "  (fine already, left alone)" } else { "" };
-        let way = restored.report.routing.map_or(String::new(), |routing| format!("  ({routing})"));
-        console.note(&format!("{input} -> {output}  {}{alone}{way}", duration(seconds)));
-        let more = Done {
-            model: &args.model,
-            report: restored.report,
-            seconds: (seconds * 1e3).round() / 1e3,
-            warnings,
-        };
-        let size = Some(restored.photo.size());
-        console.record("restore", &record(&job.input, &job.target, "done", size, &more))
-    })
 }
 
 /// A record when one more percent is done. When nobody reads it any more, the work is stopped.
@@ -368,16 +378,8 @@ pub(super) fn tell_percent(input: &str, console: Console, told: &AtomicU32, shar
     }
 }
 
-fn strength(text: &str) -> Result<f32, String> {
-    super::number(text, 0.0, 1.0)
-}
-
-fn route(text: &str) -> Result<Route, String> {
-    text.parse()
-}
-
-fn brightness(text: &str) -> Result<f32, String> {
-    super::number(text, 0.02, 0.9)
+fn shard(text: &str) -> Result<Shard, String> {
+    Shard::understand(text, |name| std::env::var(name).ok())
 }
 
 #[cfg(test)]

@@ -9,12 +9,11 @@ use relume::workflow::{
     BUILT_IN, Cache, Change, FileHash, NodeReport, Output as Made, Watch, begins_with_video,
     to_json,
 };
-use relume_media::atomic::{Overwrite, write_atomically};
+use relume_media::atomic::Overwrite;
 use relume_media::metadata::Warning;
 use relume_media::photo::SaveOptions;
-use relume_media::{ErrorKind, Photo};
+use relume_media::ErrorKind;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::restore::tell_percent;
 use super::run_video::run_on_videos;
@@ -24,7 +23,8 @@ use crate::engine;
 use crate::exit::{Code, Failure};
 use crate::inputs::{Input, collect};
 use crate::progress::{Meter, catch_interrupts, interrupted};
-use crate::target::{Action, Existing, Output, Target, action, make_folder_for, plan};
+use crate::target::{Action, Existing, Output, Target, action, plan};
+use crate::unit::sha256;
 
 /// Run a workflow on pictures or videos: a file of nodes, or one that relume carries
 ///
@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         return run_on_videos(args, &workflow, console);
     }
     let output = Output::understand(args.output.as_deref())?;
-    let inputs = collect(&args.inputs, output.folder())?;
+    let inputs = collect(&args.inputs, output.folder().as_deref())?;
     let jobs = plan(&inputs, &output)?;
     let to_stdout = jobs.iter().any(|(_, target)| *target == Target::Stdout);
     if to_stdout && workflow.has_output() {
@@ -154,12 +154,15 @@ impl Run<'_> {
     /// Runs on one picture.
     fn one(&self, input: &Input, target: &Target, place: &str) -> Result<Action, Failure> {
         let console = self.console;
-        if self.workflow.has_output() && action(target, self.args.existing)? == Action::Skip {
+        if self.workflow.has_output() && action(target, self.args.existing.into())? == Action::Skip
+        {
             console.note(&format!("{}: exists, skipped", target.name()));
             return Ok(Action::Skip);
         }
-        let (photo, sha256) = load(input)?;
-        for difference in self.workflow.differences(&self.text, &sha256) {
+        let bytes = input.read()?;
+        let hash = sha256(&bytes);
+        let photo = input.decode(bytes)?;
+        for difference in self.workflow.differences(&self.text, &hash) {
             self.meter.aside(|| console.warn(&format!("{}: {difference}", self.args.workflow)));
         }
         self.meter.begin(place);
@@ -182,7 +185,7 @@ impl Run<'_> {
             warnings.extend(warned);
         }
         if self.args.recipe {
-            let from = FileHash { path: input.name(), sha256 };
+            let from = FileHash { path: input.name(), sha256: hash };
             let recipe = self.workflow.recipe(&from, &written, &made.nodes);
             write_recipe(&recipe, input, target, self.overwrite())?;
         }
@@ -223,41 +226,26 @@ impl Run<'_> {
     /// Writes one result; its path with the hash of its bytes, and what it could not take along.
     fn write(&self, made: &Made, target: &Target) -> Result<(FileHash, Vec<Warning>), Failure> {
         let save = SaveOptions { overwrite: self.overwrite(), ..made.save };
-        let path = match target {
-            Target::Stdout if made.suffix.is_empty() => {
-                let format = made.format.unwrap_or(made.photo.format);
-                let (bytes, warnings) = made.photo.encode(format, &save)?;
-                console::print_bytes(&bytes)?;
-                return Ok((FileHash { path: "-".into(), sha256: hash(&bytes) }, warnings));
-            }
+        let named = self.args.output.as_deref() == Some(Path::new(&target.name()));
+        let target = match target {
+            Target::Stdout if made.suffix.is_empty() => Target::Stdout,
             Target::Stdout => {
                 let message = format!("the output {:?} needs a file; use -o FILE", made.suffix);
                 return Err(Failure::usage(message));
             }
-            Target::File(path) => self.place(path, made),
+            Target::File(path) => Target::File(place(path, made, named)),
+            Target::Object(object) => {
+                Target::Object(object.with_key(&place(object.path(), made, named)))
+            }
         };
-        make_folder_for(&path)?;
-        let warnings = made.photo.save(&path, &save)?;
-        let bytes = std::fs::read(&path).map_err(|cause| {
-            Failure::new(Code::Output, format!("{}: could not read back: {cause}", path.display()))
-        })?;
-        Ok((FileHash { path: path.display().to_string(), sha256: hash(&bytes) }, warnings))
-    }
-
-    /// The file of an output: its suffix before the extension, which its format may change.
-    fn place(&self, path: &Path, made: &Made) -> PathBuf {
-        let mut path = path.to_owned();
-        let named = self.args.output.as_deref() == Some(&path);
-        if let (Some(format), false) = (made.format, named) {
-            path.set_extension(format.extensions()[0]);
-        }
-        if !made.suffix.is_empty() {
-            let extension = path.extension().unwrap_or_default().to_owned();
-            path.set_extension(&made.suffix);
-            path.as_mut_os_string().push(".");
-            path.as_mut_os_string().push(extension);
-        }
-        path
+        let format = match target {
+            Target::Stdout => made.format.unwrap_or(made.photo.format),
+            _ => target.format(&made.photo)?,
+        };
+        let (bytes, warnings) = made.photo.encode(format, &save)?;
+        let written = FileHash { path: target.name(), sha256: sha256(&bytes) };
+        target.write(bytes, save.overwrite)?;
+        Ok((written, warnings))
     }
 
     fn overwrite(&self) -> Overwrite {
@@ -300,26 +288,31 @@ pub(super) fn write_recipe(
     target: &Target,
     overwrite: Overwrite,
 ) -> Result<(), Failure> {
+    let with_extension = |path: &Path| path.with_extension("recipe.json");
     let beside = match target {
-        Target::File(path) => path.clone(),
-        Target::Stdout => input.path.clone().unwrap_or_else(|| PathBuf::from("stdin")),
+        Target::File(path) => Target::File(with_extension(path)),
+        Target::Object(object) => Target::Object(object.with_key(&with_extension(object.path()))),
+        Target::Stdout => Target::File(with_extension(input.path().unwrap_or(Path::new("stdin")))),
     };
-    let path = beside.with_extension("recipe.json");
-    make_folder_for(&path)?;
     let text = serde_json::to_vec_pretty(recipe)
         .map_err(|error| Failure::new(Code::Machine, format!("JSON: {error}")))?;
-    Ok(write_atomically(&path, &text, overwrite)?)
+    beside.write(text, overwrite)
 }
 
-/// The picture, and the SHA-256 of its file; of stdin, of its pixels' file there is none.
-fn load(input: &Input) -> Result<(Photo, String), Failure> {
-    let photo = input.load()?;
-    let bytes = input.path.as_ref().and_then(|path| std::fs::read(path).ok());
-    Ok((photo, bytes.map_or(String::new(), |bytes| hash(&bytes))))
-}
-
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+/// The file of an output: its suffix before the extension, which its format may change where the
+/// user has not named the file.
+fn place(path: &Path, made: &Made, named: bool) -> PathBuf {
+    let mut path = path.to_owned();
+    if let (Some(format), false) = (made.format, named) {
+        path.set_extension(format.extensions()[0]);
+    }
+    if !made.suffix.is_empty() {
+        let extension = path.extension().unwrap_or_default().to_owned();
+        path.set_extension(&made.suffix);
+        path.as_mut_os_string().push(".");
+        path.as_mut_os_string().push(extension);
+    }
+    path
 }
 
 /// `node.key=value`.

@@ -55,8 +55,7 @@ fn videos(arguments: &[PathBuf]) -> Result<Inputs, Failure> {
             let message = format!("{}: name the videos themselves", path.display());
             return Err(Failure::usage(message));
         }
-        let place = path.file_name().map_or_else(|| path.clone(), PathBuf::from);
-        inputs.found.push(Input { path: Some(path.clone()), place });
+        inputs.found.push(Input::file(path.clone()));
     }
     Ok(inputs)
 }
@@ -78,10 +77,10 @@ fn one(
     (input, target): (&Input, &Target),
     console: Console,
 ) -> Result<Action, Failure> {
-    let (Some(path), Target::File(output)) = (&input.path, target) else {
+    let (Some(path), Target::File(output)) = (input.path(), target) else {
         return Err(Failure::usage("a video is a file"));
     };
-    if action(target, args.existing)? == Action::Skip {
+    if action(target, args.existing.into())? == Action::Skip {
         console.note(&format!("{}: exists, skipped", target.name()));
         return Ok(Action::Skip);
     }

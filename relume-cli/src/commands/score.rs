@@ -125,7 +125,7 @@ fn pairs(args: &Args, batch: &mut Batch) -> Result<Vec<(Input, PathBuf)>, Failur
     let by_name: BTreeMap<PathBuf, PathBuf> = truths
         .found
         .into_iter()
-        .filter_map(|truth| Some((truth.place.with_extension(""), truth.path?)))
+        .filter_map(|truth| Some((truth.place.with_extension(""), truth.path()?.to_owned())))
         .collect();
     let mut pairs = Vec::new();
     for input in inputs.found {

@@ -18,10 +18,11 @@ use serde::Serialize;
 use super::video_progress::Teller;
 use super::{duration, memory};
 use crate::console::Console;
-use crate::engine::{Engine, Settings, set_threads};
+use crate::engine::{Engine, set_threads};
 use crate::exit::{Code, Failure};
 use crate::inputs::{DASH, MARK};
 use crate::progress::{Meter, catch_interrupts, interrupted};
+use crate::recipe::Recipe;
 use crate::target::{make_folder_for, refuse_same};
 
 /// Frames that a dry run restores.
@@ -203,16 +204,16 @@ pub(super) fn find_ffmpeg(named: Option<&Path>) -> Result<Ffmpeg, Failure> {
 
 fn engine(args: &Args) -> Result<Engine, Failure> {
     set_threads(args.threads)?;
-    Engine::load(&Settings {
-        model: &args.model,
+    let recipe = Recipe {
+        model: args.model.clone(),
         strength: args.strength,
-        protection: args.protect_highlights,
-        preview: None,
+        protect_highlights: args.protect_highlights,
         brightness: args.brightness,
         always: args.always,
-        compatible: false,
         route: args.route,
-    })
+        ..Recipe::default()
+    };
+    Engine::load(&recipe)
 }
 
 fn options(args: &Args, info: &VideoInfo) -> Result<VideoOptions, Failure> {

@@ -1,9 +1,8 @@
 //! The program itself as a child process: it decodes, inspects, checks and restores, with bounded
 //! memory and time. What a hostile photo breaks is the child.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,18 +18,6 @@ pub(crate) const WORKFLOW: &str = "workflow.toml";
 
 /// Bytes of complaints that are read.
 const COMPLAINTS: u64 = 64 * 1024;
-
-/// Where the program lies. Asked for once: after an update the system would name the file that was
-/// replaced.
-static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-
-/// Finds the program, for all children to come.
-pub(crate) fn find_program() -> Result<(), Failure> {
-    let path = std::env::current_exe()
-        .map_err(|cause| Failure::new(Code::Machine, format!("the program: {cause}")))?;
-    PROGRAM.get_or_init(|| path);
-    Ok(())
-}
 
 /// What a child may take.
 #[derive(Debug, Clone, Copy)]
@@ -158,9 +145,13 @@ async fn run(
 ) -> Result<Answer, Failure> {
     let machine =
         |what: &str, cause: std::io::Error| Failure::new(Code::Machine, format!("{what}: {cause}"));
-    let program = PROGRAM.get().ok_or_else(|| Failure::new(Code::Machine, "no program"))?;
+    // Known since the start: after an update the system would name the file that was replaced.
+    let itself = crate::ITSELF.get().and_then(|words| words.split_first());
+    let Some((program, words)) = itself else {
+        return Err(Failure::new(Code::Machine, "the program does not know where it lies"));
+    };
     let mut command = Command::new(program);
-    command.args(["--quiet", "--end-with-stdin"]).args(arguments).current_dir(folder);
+    command.args(words).args(["--quiet", "--end-with-stdin"]).args(arguments).current_dir(folder);
     if cfg!(target_os = "linux") {
         command.args(["--memory-limit", &allowance.memory_megabytes.to_string()]);
     }

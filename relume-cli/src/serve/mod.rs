@@ -105,7 +105,6 @@ pub(crate) fn serve(mut options: Options, console: Console) -> Result<(), Failur
     if options.token.is_none() && !options.host.is_loopback() {
         options.token = Some(names::random());
     }
-    child::find_program()?;
     let data = Data::open(options.data.clone())?;
     let store = Store::open(&data.database())?;
     store.requeue()?;

@@ -14,6 +14,7 @@ mod run;
 #[cfg(feature = "serve")]
 mod serve;
 mod server;
+mod shards;
 mod training;
 mod verbs;
 mod workflows;

@@ -37,6 +37,19 @@ fn the_program_and_the_library_write_the_same_bytes() {
 }
 
 #[test]
+fn a_workflow_of_one_network_writes_what_restore_writes() {
+    let folder = tempdir().unwrap();
+    night(folder.path());
+    for (workflow, output) in [(true, "workflow.png"), (false, "restore.png")] {
+        let verb: &[&str] = if workflow { &["run", "night"] } else { &["restore", "--always"] };
+        let done = relume(folder.path(), &[verb, &["night.png", "-o", output]].concat());
+        assert_eq!(done.code, 0, "{}", done.words);
+    }
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(read("workflow.png"), read("restore.png"));
+}
+
+#[test]
 fn a_recipe_repeats_a_run_from_file_to_file() {
     let folder = tempdir().unwrap();
     night(folder.path());

@@ -5,6 +5,7 @@ mod encode;
 mod format;
 mod gray_tiff;
 mod pixels;
+mod samples;
 mod tiff;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::metadata::{Sidecar, Warning};
 use crate::{Error, ErrorKind, Image, Linear, Plane, Result, Size, Srgb};
 
 pub use format::{BitDepth, PhotoFormat};
+pub use pixels::Sample;
 
 /// A picture file: upright pixels in the working space, and what else the file holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,8 +116,7 @@ impl Photo {
     /// large, [`ErrorKind::Decode`] when it is damaged or no picture, [`ErrorKind::Unsupported`]
     /// when it is a picture of a kind that cannot be read.
     pub fn load(path: &Path, limits: &Limits) -> Result<Self> {
-        let bytes = decode::read_file(path, limits).map_err(|error| error.with_path(path))?;
-        Self::decode(bytes, Some(path), limits)
+        Self::decode(read_file(path, limits)?, Some(path), limits)
     }
 
     /// Reads a file that is in memory already; `name` is for messages.
@@ -145,14 +146,22 @@ impl Photo {
     /// cannot hold the picture, [`ErrorKind::Write`] when the file cannot be written.
     pub fn save(&self, path: &Path, options: &SaveOptions) -> Result<Vec<Warning>> {
         check_target(path, options.overwrite)?;
-        let format = match path.extension() {
-            None => self.format,
-            Some(_) => PhotoFormat::from_path(path).ok_or_else(|| unknown_extension(path))?,
-        };
+        let format = self.format_for(path)?;
         let (bytes, warnings) =
             self.encode(format, options).map_err(|error| error.with_path(path))?;
         write_atomically(path, &bytes, options.overwrite)?;
         Ok(warnings)
+    }
+
+    /// The format of a file called `path`: that of its extension; without one, the photo's own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for an unknown extension.
+    pub fn format_for(&self, path: &Path) -> Result<PhotoFormat> {
+        match path.extension() {
+            None => Ok(self.format),
+            Some(_) => PhotoFormat::from_path(path).ok_or_else(|| unknown_extension(path)),
+        }
     }
 
     /// The bytes of a file in `format`, and what they could not take along.
@@ -167,6 +176,14 @@ impl Photo {
     ) -> Result<(Vec<u8>, Vec<Warning>)> {
         encode::encode(self, format, options)
     }
+}
+
+/// The bytes of a picture's file, for [`Photo::decode`].
+///
+/// # Errors
+/// [`ErrorKind::Read`] when the file cannot be opened, [`ErrorKind::Limits`] when it is too large.
+pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+    decode::read_file(path, limits).map_err(|error| error.with_path(path))
 }
 
 fn unknown_extension(path: &Path) -> Error {

@@ -30,16 +30,14 @@ pub(super) fn planes(decoded: DynamicImage, encoding: &Encoding) -> Result<Plane
     let color = decoded.color();
     let size = Size::new(decoded.width() as usize, decoded.height() as usize);
     let channels = usize::from(color.channel_count());
-    let eight = |v: u8| f32::from(v) / 255.0;
-    let sixteen = |v: u16| f32::from(v) / 65535.0;
     let (values, alpha) = match &decoded {
-        DynamicImage::ImageRgb16(buffer) => split(buffer, size, channels, encoding, sixteen),
-        DynamicImage::ImageRgba16(buffer) => split(buffer, size, channels, encoding, sixteen),
-        DynamicImage::ImageLuma16(buffer) => split(buffer, size, channels, encoding, sixteen),
-        DynamicImage::ImageLumaA16(buffer) => split(buffer, size, channels, encoding, sixteen),
+        DynamicImage::ImageRgb16(buffer) => split(buffer, size, channels, encoding, u16::to_unit),
+        DynamicImage::ImageRgba16(buffer) => split(buffer, size, channels, encoding, u16::to_unit),
+        DynamicImage::ImageLuma16(buffer) => split(buffer, size, channels, encoding, u16::to_unit),
+        DynamicImage::ImageLumaA16(buffer) => split(buffer, size, channels, encoding, u16::to_unit),
         DynamicImage::ImageRgb32F(buffer) => split(buffer, size, channels, encoding, finite),
         DynamicImage::ImageRgba32F(buffer) => split(buffer, size, channels, encoding, finite),
-        other => split(other.as_bytes(), size, channels, encoding, eight),
+        other => split(other.as_bytes(), size, channels, encoding, u8::to_unit),
     };
     Ok(Planes {
         image: Image::from_planar(size, values)?,
@@ -98,54 +96,124 @@ pub(super) fn interleave(
     alpha: Option<&Plane>,
     layout: &Layout<'_>,
 ) -> Vec<u8> {
-    let width = image.width();
-    let channels = if layout.grey { 1 } else { 3 } + usize::from(alpha.is_some());
-    let sample = match layout.depth {
-        BitDepth::Eight => 1,
-        BitDepth::Sixteen => 2,
-        BitDepth::Float => 4,
-    };
-    let mut bytes = vec![0; image.size().pixels() * channels * sample];
-    if bytes.is_empty() {
-        return bytes;
+    let big = layout.big_endian;
+    match layout.depth {
+        BitDepth::Eight => woven(image, alpha, layout, u8::of_unit),
+        BitDepth::Sixteen => woven(image, alpha, layout, |value| {
+            let level = u16::of_unit(value);
+            if big { level.to_be_bytes() } else { level.to_le_bytes() }
+        })
+        .into_flattened(),
+        BitDepth::Float => {
+            woven(
+                image,
+                alpha,
+                layout,
+                |value| {
+                    if big { value.to_be_bytes() } else { value.to_le_bytes() }
+                },
+            )
+            .into_flattened()
+        }
     }
-    bytes.par_chunks_exact_mut(width * channels * sample).enumerate().for_each(|(y, out)| {
+}
+
+fn woven<T: Copy + Default + Send>(
+    image: &Image<Srgb>,
+    alpha: Option<&Plane>,
+    layout: &Layout<'_>,
+    sample: impl Fn(f32) -> T + Sync,
+) -> Vec<T> {
+    let channels = if layout.grey { 1 } else { 3 } + usize::from(alpha.is_some());
+    let mut samples = vec![T::default(); image.size().pixels() * channels];
+    weave(image, alpha, (layout.encoding, layout.grey), sample, &mut samples);
+    samples
+}
+
+/// Interleaves into `samples`, which has room for as many as there are.
+pub(super) fn weave<T: Copy + Send>(
+    image: &Image<Srgb>,
+    alpha: Option<&Plane>,
+    (encoding, grey): (&Encoding, bool),
+    sample: impl Fn(f32) -> T + Sync,
+    samples: &mut [T],
+) {
+    let width = image.width();
+    let channels = if grey { 1 } else { 3 } + usize::from(alpha.is_some());
+    if samples.is_empty() {
+        return;
+    }
+    samples.par_chunks_exact_mut(width * channels).enumerate().for_each(|(y, out)| {
         let row = |channel| image.channel(channel)[y * width..(y + 1) * width].to_vec();
         let (mut r, mut g, mut b) = (row(0), row(1), row(2));
-        layout.encoding.leave_working([&mut r, &mut g, &mut b]);
-        for (x, pixel) in out.chunks_exact_mut(channels * sample).enumerate() {
-            let mut slots = pixel.chunks_exact_mut(sample);
-            let mut put = |value| {
-                if let Some(slot) = slots.next() {
-                    put_sample(slot, value, layout);
-                }
-            };
-            if layout.grey {
-                put(crate::light::luma([r[x], g[x], b[x]]));
+        encoding.leave_working([&mut r, &mut g, &mut b]);
+        for (x, pixel) in out.chunks_exact_mut(channels).enumerate() {
+            if grey {
+                pixel[0] = sample(crate::light::luma([r[x], g[x], b[x]]));
             } else {
-                [r[x], g[x], b[x]].into_iter().for_each(&mut put);
+                pixel[..3].copy_from_slice(&[sample(r[x]), sample(g[x]), sample(b[x])]);
             }
-            if let Some(alpha) = alpha {
-                put(alpha.values[y * width + x]);
+            if let (Some(alpha), Some(last)) = (alpha, pixel.last_mut()) {
+                *last = sample(alpha.values[y * width + x]);
             }
         }
     });
-    bytes
 }
 
-fn put_sample(slot: &mut [u8], value: f32, layout: &Layout<'_>) {
-    match layout.depth {
-        BitDepth::Eight => slot[0] = (value.clamp(0.0, 1.0) * 255.0).round() as u8,
-        BitDepth::Sixteen => {
-            let level = (value.clamp(0.0, 1.0) * 65535.0).round() as u16;
-            let bytes = if layout.big_endian { level.to_be_bytes() } else { level.to_le_bytes() };
-            slot.copy_from_slice(&bytes);
-        }
-        BitDepth::Float => {
-            let bytes = if layout.big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
-            slot.copy_from_slice(&bytes);
-        }
+/// A number that programs hold a sample of a picture in.
+pub trait Sample: Copy + Send + Sync + 'static {
+    /// What it is called.
+    const DEPTH: BitDepth;
+    /// From 0 to 1.
+    fn to_unit(self) -> f32;
+    /// The nearest to a number, which is clamped to 0..=1.
+    fn of_unit(value: f32) -> Self;
+}
+
+impl Sample for u8 {
+    const DEPTH: BitDepth = BitDepth::Eight;
+    fn to_unit(self) -> f32 {
+        f32::from(self) / 255.0
     }
+    fn of_unit(value: f32) -> Self {
+        (value.clamp(0.0, 1.0) * 255.0).round() as Self
+    }
+}
+
+impl Sample for u16 {
+    const DEPTH: BitDepth = BitDepth::Sixteen;
+    fn to_unit(self) -> f32 {
+        f32::from(self) / 65535.0
+    }
+    fn of_unit(value: f32) -> Self {
+        (value.clamp(0.0, 1.0) * 65535.0).round() as Self
+    }
+}
+
+impl Sample for f32 {
+    const DEPTH: BitDepth = BitDepth::Float;
+    fn to_unit(self) -> f32 {
+        self
+    }
+    fn of_unit(value: f32) -> Self {
+        value.clamp(0.0, 1.0)
+    }
+}
+
+/// Takes samples of a program apart: `channels` of them a pixel.
+pub(super) fn unweave<T: Sample>(
+    samples: &[T],
+    size: Size,
+    channels: usize,
+    encoding: &Encoding,
+) -> Result<Planes> {
+    let (values, alpha) = split(samples, size, channels, encoding, T::to_unit);
+    Ok(Planes {
+        image: Image::from_planar(size, values)?,
+        alpha: alpha.map(|values| Plane { size, values }),
+        depth: T::DEPTH,
+        grey: channels < 3,
+    })
 }
 
 /// A plane brought to another size, bilinear.

@@ -10,7 +10,7 @@ use super::{ENHANCED, GLOBAL, GLOBAL_BLEND, HIGHLIGHTS, LOCAL, LOCAL_BLEND, ROUT
 use crate::{Error, Result};
 
 /// What the user wants of the routes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
     /// Both, mixed by the classifier's probability; one alone where it is sure.
