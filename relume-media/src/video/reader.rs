@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel, sync_channel};
 use super::color::Coding;
 use super::info::VideoInfo;
 use super::timestamps::Stamp;
-use super::tool::{Ffmpeg, Process};
+use super::tool::{Ffmpeg, Process, as_file};
 use super::{Frame, FrameSource};
 use crate::{Error, ErrorKind, Result, Size};
 
@@ -70,7 +70,7 @@ impl VideoReader {
             let at = format!("{seek}us");
             command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &at]);
         }
-        command.arg("-i").arg(&info.path);
+        command.arg("-i").arg(as_file(&info.path));
         let map = format!("0:{}", info.stream);
         // The old names for full range: another one would have the samples converted.
         let full = info.pixel_format.starts_with("yuvj") && info.format.bits == 8;

@@ -1,7 +1,7 @@
 //! Another size.
 
 use relume_media::resize::{Filter, resize};
-use relume_media::{Image, Size};
+use relume_media::{Image, Limits, Size};
 
 use crate::Result;
 use crate::workflow::{Call, NodeCard, Param, ParamKind, Port, PortType, Standard, Value, Work};
@@ -45,6 +45,7 @@ fn run(call: &Call<'_>) -> Result<Vec<Value>> {
     }
     let side = |length: usize| ((length as f32 * scale).round() as usize).max(1);
     let size = Size::new(side(image.width()), side(image.height()));
+    Limits::default().check_size(size)?;
     if size == image.size() {
         return Ok(vec![Value::Image(image.clone())]);
     }
