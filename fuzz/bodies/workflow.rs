@@ -10,7 +10,8 @@ pub(crate) fn run(data: &[u8]) {
     let none = |name: &str| -> relume::Result<Restorer> { Err(Error::Model(name.into())) };
     // A first line of the form `#node.key=value` is a change from outside.
     let change = text.lines().next().and_then(|line| line.strip_prefix('#')?.split_once('='));
-    let change = change.map(|(target, value)| Change { target: target.into(), value: value.into() });
+    let change =
+        change.map(|(target, value)| Change { target: target.into(), value: value.into() });
     let changes: Vec<_> = change.into_iter().collect();
     match Workflow::parse(text, "fuzz.toml", &changes, &none) {
         Ok(workflow) => {

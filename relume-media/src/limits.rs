@@ -78,7 +78,8 @@ pub fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
     }
     if found.len() > most {
-        let message = format!("it has {} bytes, and a file of this kind {most} at most", found.len());
+        let message =
+            format!("it has {} bytes, and a file of this kind {most} at most", found.len());
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     std::fs::read(path)

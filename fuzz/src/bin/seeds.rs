@@ -74,7 +74,8 @@ fn exif() -> Vec<u8> {
 
 const XMP: &[u8] = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><d tiff:Orientation=\"6\" \
                      hdrgm:Version=\"1.0\"/></x:xmpmeta>";
-const PHOTOSHOP: &[u8] = b"8BIM\x04\x04\0\0\0\0\0\x05\x1c\x02\x19\0\0\x008BIM\x04\x0c\0\0\0\0\0\x02ab";
+const PHOTOSHOP: &[u8] =
+    b"8BIM\x04\x04\0\0\0\0\0\x05\x1c\x02\x19\0\0\x008BIM\x04\x0c\0\0\0\0\0\x02ab";
 
 fn fill(photo: &mut Photo) {
     let sidecar = &mut photo.sidecar;
@@ -120,18 +121,17 @@ fn text(text: &str) -> Vec<u8> {
 
 /// A dictionary of one tensor of six numbers, as `torch.save` pickles it.
 fn tensor() -> Vec<u8> {
-    let storage = [
-        b"(",
-        &text("storage")[..],
+    [
+        b"\x80\x02}",
+        &text("module.w")[..],
+        b"ctorch._utils\n_rebuild_tensor_v2\n((",
+        &text("storage"),
         b"ctorch\nFloatStorage\n",
         &text("0"),
         &text("cpu"),
-        b"K\x06tQ",
-    ];
-    let rest = b"K\0(K\x03K\x02t(K\x01K\x03t\x89ccollections\nOrderedDict\n)RtRsb.";
-    let open = [b"}", &text("module.w")[..], b"ctorch._utils\n_rebuild_tensor_v2\n("].concat();
-    let close = &rest[..rest.len() - 2];
-    [b"\x80\x02", &open[..], &storage.concat(), close, b"."].concat()
+        b"K\x06tQK\0(K\x03K\x02t(K\x01K\x03t\x89ccollections\nOrderedDict\n)RtRs.",
+    ]
+    .concat()
 }
 
 fn weights(keep: Keep<'_>) {
@@ -192,7 +192,8 @@ fn texts(keep: Keep<'_>) {
 }
 
 fn videos(keep: Keep<'_>) {
-    let kinds = ["420jpeg", "420p10", "422", "444p12 XCOLORRANGE=FULL", "mono", "mono16", "411", "440"];
+    let kinds =
+        ["420jpeg", "420p10", "422", "444p12 XCOLORRANGE=FULL", "mono", "mono16", "411", "440"];
     for (number, kind) in kinds.into_iter().enumerate() {
         let head = format!("YUV4MPEG2 W5 H3 F30000:1001 Ip A4:3 C{kind}\n");
         let frame = [b"FRAME\n", &[90; 96][..]].concat();
@@ -217,7 +218,8 @@ fn forms(keep: Keep<'_>) {
     };
     let png = encoded(&photo(BitDepth::Eight, false, false), PhotoFormat::Png);
     let jpeg = encoded(&photo(BitDepth::Eight, true, false), PhotoFormat::Jpeg);
-    let file = |name: &str, bytes: &[u8]| part(&format!("name=\"photo\"; filename=\"{name}\""), bytes);
+    let file =
+        |name: &str, bytes: &[u8]| part(&format!("name=\"photo\"; filename=\"{name}\""), bytes);
     let field = |name: &str, value: &str| part(&format!("name=\"{name}\""), value.as_bytes());
     let end = b"--B--\r\n".to_vec();
     keep("http_multipart", "one", &[file("a.png", &png), end.clone()].concat());

@@ -10,6 +10,7 @@ mod child;
 mod events;
 mod folder;
 #[cfg(any(test, fuzzing))]
+#[allow(unreachable_pub, reason = "the fuzz target reaches it")]
 pub mod fuzzing;
 mod guard;
 mod job;

@@ -112,7 +112,8 @@ fn a_batch_killed_again_and_again_becomes_what_it_would_have_been() {
         killed += usize::from(kill_within(program(folder, &run).spawn().unwrap(), span, &mut dice));
         hidden += sweep(folder);
         assert!(files(&folder.join("album")) == originals);
-        let made = if folder.join("out").exists() { files(&folder.join("out")) } else { Vec::new() };
+        let made =
+            if folder.join("out").exists() { files(&folder.join("out")) } else { Vec::new() };
         assert!(made.iter().all(|result| whole.contains(result)), "half-written");
         if made.len() == whole.len() {
             fs::remove_dir_all(folder.join("out")).unwrap();
@@ -128,10 +129,10 @@ fn a_batch_killed_again_and_again_becomes_what_it_would_have_been() {
 fn asked_twice_to_end_it_ends_and_leaves_nothing() {
     let folder = folder();
     let folder = folder.path();
-    night(&folder.join("a.png"), Size::new(1600, 1200));
+    night(&folder.join("a.png"), Size::new(2400, 1800));
     for (signal, apart) in [("-INT", 0), ("-TERM", 0), ("-INT", 40), ("-TERM", 40), ("-HUP", 5)] {
         let mut child = program(folder, &["restore", "a.png", "--threads", "1"]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(800));
         for _ in 0..2 {
             // The second may come too late.
             let _ = Command::new("kill").args([signal, &child.id().to_string()]).output();

@@ -70,7 +70,12 @@ fn damage(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
 }
 
 /// Restores a folder of damaged pictures; how many became results.
-fn restore_batch(root: &Path, number: usize, all: &[(PhotoFormat, Vec<u8>)], dice: &mut Dice) -> usize {
+fn restore_batch(
+    root: &Path,
+    number: usize,
+    all: &[(PhotoFormat, Vec<u8>)],
+    dice: &mut Dice,
+) -> usize {
     let photos = root.join("photos");
     fs::create_dir_all(&photos).unwrap();
     for index in 0..BATCH {

@@ -141,7 +141,8 @@ fn random_kills_leave_no_trace() {
     for attempt in 0..kills {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let share = (0.2 / kills as f64) + (1.6 / kills as f64) * (state >> 40) as f64 / (1 << 24) as f64;
+        let share =
+            (0.2 / kills as f64) + (1.6 / kills as f64) * (state >> 40) as f64 / (1 << 24) as f64;
         let mut child = spawn(folder.path(), "parts");
         std::thread::sleep(Duration::from_millis(30) + whole.mul_f64(share));
         killed += usize::from(child.try_wait().unwrap().is_none());
@@ -153,7 +154,9 @@ fn random_kills_leave_no_trace() {
             assert!(!entries.is_empty(), "attempt {attempt}");
         }
     }
-    println!("train: {killed} of {kills} killed at work, {during} while a checkpoint was half written");
+    println!(
+        "train: {killed} of {kills} killed at work, {during} while a checkpoint was half written"
+    );
     assert!(4 * killed >= 3 * kills, "only {killed} were still running: {whole:?} is too short");
     let outcome = train(folder.path(), "parts", &["--resume"]);
     assert_eq!(outcome.code, 0, "{}", outcome.words);
@@ -167,6 +170,19 @@ fn random_kills_leave_no_trace() {
     };
     let (a, b): (Vec<_>, Vec<_>) = (steps("whole"), steps("parts"));
     assert_eq!(a, b, "the journals tell of different steps");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_training_with_its_reason() {
+    let Some(disk) = crate::hostile::SmallDisk::mount("300k") else { return };
+    let folder = workshop(|recipe| recipe.replace("\"sci\"", "\"lantern-s\""));
+    let run = disk.path().join("run");
+    let outcome = train(folder.path(), run.to_str().unwrap(), &[]);
+    outcome.assert_one_error(4, &["space"]);
+    assert!(
+        !run.join("model.safetensors").exists() && !run.join("checkpoint.safetensors").exists()
+    );
 }
 
 /// A training process that goes on from where the run is.

@@ -56,7 +56,8 @@ fn check(format: PhotoFormat, photo: &Photo, case: &str) {
     // Every block comes back, byte for byte, or is named.
     for block in photo.sidecar.blocks() {
         // A comment of a JPEG is a text chunk of a PNG.
-        let kept = holds(format).contains(&block) || (block, format) == ("comment", PhotoFormat::Png);
+        let kept =
+            holds(format).contains(&block) || (block, format) == ("comment", PhotoFormat::Png);
         let named = warnings.iter().any(|warning| warning.about == block);
         assert!(kept != named, "{case}: {block} kept {kept}, named {named}: {warnings:?}");
     }

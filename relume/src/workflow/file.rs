@@ -142,7 +142,8 @@ impl Reader<'_> {
     fn entries(&mut self, list: Vec<Located<Tree>>, origin: &Origin, scope: &str) -> Vec<Entry> {
         if list.len() > self.left {
             let line = list.first().map_or(1, |node| node.line);
-            let message = format!("with all workflows in it there are more than {NODES_AT_MOST} nodes");
+            let message =
+                format!("with all workflows in it there are more than {NODES_AT_MOST} nodes");
             self.fault(&origin.name, line, message);
             return Vec::new();
         }

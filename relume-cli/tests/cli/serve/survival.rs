@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::{Form, PATIENCE, Request, Served, by_program, night, small};
+#[cfg(target_os = "linux")]
+use crate::hostile::{SmallDisk, noise};
 use crate::run::{Dice, folder, times};
 
 #[test]
@@ -65,7 +67,10 @@ fn random_kills_lose_no_job_and_leave_no_half_result() {
             // Three ends in the middle of it: it could be what ends the server.
             assert!(job["error"].as_str().unwrap().contains("given up"), "{job}");
             given_up += 1;
-            assert_eq!(served.ask(&Request::new("POST", &format!("/v1/jobs/{id}/retry"))).status, 202);
+            assert_eq!(
+                served.ask(&Request::new("POST", &format!("/v1/jobs/{id}/retry"))).status,
+                202
+            );
             job = served.finished(id);
         }
         assert_eq!(job["state"], "done", "{job}");
@@ -90,6 +95,26 @@ fn a_server_that_is_asked_to_end_ends_and_keeps_its_jobs() {
     let served = Served::start(folder.path(), &[]);
     let job = served.finished(id);
     assert_eq!((&job["state"], &job["attempts"]), (&"done".into(), &1.into()), "{job}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_refuses_what_does_not_fit_and_nothing_else() {
+    let Some(disk) = SmallDisk::mount("1500k") else { return };
+    let folder = folder();
+    let served = Served::start(disk.path(), &[]);
+    let photo = small(folder.path(), "night.png");
+    let large = folder.path().join("large.png");
+    noise(&large, 1100);
+    let large = std::fs::read(large).unwrap();
+    assert!(large.len() > 1_600_000, "{}", large.len());
+    for _ in 0..2 {
+        served.post("/v1/jobs", &Form::photo(&large)).assert_problem(507, "disk");
+        let job = served.create(&Form::photo(&photo));
+        assert_eq!(served.finished(job["id"].as_str().unwrap())["state"], "done");
+    }
+    let folders = std::fs::read_dir(disk.path().join("data/jobs")).unwrap().count();
+    assert_eq!(folders, 2);
 }
 
 #[test]
