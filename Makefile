@@ -38,7 +38,7 @@ sanitize:
 # Every fuzz target for SECONDS, from its corpus on; needs cargo-fuzz and a nightly compiler.
 SECONDS = 1200
 fuzz:
-	cd fuzz && for target in $$(cargo +nightly fuzz list | grep -v seeds); do \
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	    mkdir -p target/found/$$target && \
 	    cargo +nightly fuzz run $$target target/found/$$target corpus/$$target -- \
 	        -max_total_time=$(SECONDS) -rss_limit_mb=2048 -timeout=10 || exit 1; done

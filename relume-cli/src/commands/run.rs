@@ -18,7 +18,7 @@ use crate::engine;
 use crate::exit::{Code, Failure};
 use crate::inputs::{Input, collect};
 use crate::progress::{Meter, catch_interrupts, interrupted};
-use crate::target::{Action, Existing, Output, Target, action, make_folder_for, plan};
+use crate::target::{Action, Existing, Output, Target, action, make_folder_for, plan, refuse_inputs};
 
 /// Run a workflow on pictures: a file of nodes, or one that relume carries
 ///
@@ -75,6 +75,8 @@ struct Run<'a> {
     /// The workflow file's text, which may be a recipe.
     text: String,
     args: &'a Args,
+    /// All inputs, none of which an output may be.
+    originals: Vec<Input>,
     console: Console,
     meter: Meter,
 }
@@ -104,7 +106,8 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     }
     let meter = Meter::new(1000 * jobs.len() as u64, console.quiet);
     let text = std::fs::read_to_string(&args.workflow).unwrap_or_default();
-    let run = Run { workflow, text, args, console, meter };
+    let originals = inputs.found;
+    let run = Run { workflow, text, args, originals, console, meter };
     for (number, (input, target)) in jobs.iter().enumerate() {
         if interrupted() {
             batch.interrupted();
@@ -205,6 +208,8 @@ impl Run<'_> {
             }
             Target::File(path) => self.place(path, made),
         };
+        // The workflow's format and suffix may have made another name of it.
+        refuse_inputs(&path, &self.originals)?;
         make_folder_for(&path)?;
         let warnings = made.photo.save(&path, &save)?;
         let bytes = std::fs::read(&path).map_err(|cause| {
@@ -240,6 +245,7 @@ impl Run<'_> {
             Target::Stdout => input.path.clone().unwrap_or_else(|| PathBuf::from("stdin")),
         };
         let path = beside.with_extension("recipe.json");
+        refuse_inputs(&path, &self.originals)?;
         make_folder_for(&path)?;
         let text = serde_json::to_vec_pretty(recipe)
             .map_err(|error| Failure::new(Code::Machine, format!("JSON: {error}")))?;

@@ -261,8 +261,8 @@ mod tests {
     fn frames_that_last_a_century_do_not_overflow() {
         let head = b"YUV4MPEG2 W1 H1 F1:4294967295 Cmono\n";
         let frames = b"FRAME\n\x80".repeat(3000);
-        let mut reader =
-            Y4mReader::new(&[&head[..], &frames].concat()[..], &Limits::default()).unwrap();
+        let bytes = [&head[..], &frames].concat();
+        let mut reader = Y4mReader::new(&bytes[..], &Limits::default()).unwrap();
         while let Some(frame) = reader.read().unwrap() {
             assert!(frame.duration_us >= 0);
         }

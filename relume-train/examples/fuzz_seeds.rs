@@ -1,5 +1,5 @@
-//! Writes the first inputs of every target into the folder that is named. All of them are made
-//! here.
+//! Writes the first inputs of every fuzz target into the folder that is named, `fuzz/corpus`. All
+//! of them are made here.
 
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
@@ -184,7 +184,7 @@ fn texts(keep: Keep<'_>) {
     let stages = "model='sci'\nseed=1\nsteps=8\n[[data.sources]]\npath='a'\n[[losses]]\n\
                   kind='charbonnier'\n[[stages]]\nsteps=4\n[[stages]]\n[stages.optimizer]\nrate=0.1\n";
     keep("recipe", "stages", stages.as_bytes());
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../relume-train/recipes");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
     for name in ["lantern-s", "sem", "mirnet-event"] {
         let text = std::fs::read(folder.join(format!("{name}.toml"))).expect("a recipe");
         keep("recipe", name, &text);
