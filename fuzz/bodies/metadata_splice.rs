@@ -22,7 +22,9 @@ pub(crate) fn run(data: &[u8]) {
     }
     let again = round(&photo, format);
     let third = round(&again, format);
-    assert_eq!(again.size(), photo.size());
+    // The first time the EXIF may say that the picture lies on its side.
+    assert_eq!(again.size().pixels(), photo.size().pixels());
+    assert_eq!(third.size(), again.size());
     assert_eq!(third.sidecar, again.sidecar, "{} changes what it carries", format.name());
 }
 

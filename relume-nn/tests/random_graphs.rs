@@ -245,6 +245,28 @@ fn random_graphs_compute_what_the_reference_computes_however_they_are_cut() {
     assert!(worst > 0.0, "the reference is another program");
 }
 
+#[test]
+fn pictures_of_one_row_or_column_are_no_matter_how_long() {
+    let mut g = GraphBuilder::new("one layer");
+    let x = g.input("x", 3, Extent::PICTURE);
+    let y = g.conv("layer", x, Conv::new(3, 3, 3));
+    g.output("y", y);
+    let graph = g.finish().unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let weights = random_weights(&graph, &mut rng);
+    let network = Network::new(graph.clone(), weights.clone()).unwrap();
+    // Longer than a round has pixels.
+    for (height, width) in [(1, 200_000), (200_000, 1)] {
+        let x = Tensor::from_fn([1, 3, height, width], |_, _, _, _| rng.random_range(0.0..1.0));
+        let feeds = Feeds::from([("x".to_owned(), x)]);
+        let truth = reference::run(&graph, &weights, &feeds, &["y"]).unwrap().remove("y").unwrap();
+        let picture = Picture { name: "x", height, width, values: &feeds["x"].values };
+        let out = network.run_picture(picture, &feeds, "y", Cut::Fitting, &|_| Ok(())).unwrap();
+        let worst = Tensor::new(truth.shape, out).max_difference(&truth);
+        assert!(worst < TOLERANCE, "{height}×{width}: off by {worst}");
+    }
+}
+
 /// Graphs that are run on burn too, which takes longer.
 #[cfg(feature = "burn")]
 const GRAPHS_ON_BURN: u64 = 200;
