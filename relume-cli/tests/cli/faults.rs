@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -131,8 +131,11 @@ fn asked_twice_to_end_it_ends_and_leaves_nothing() {
     let folder = folder.path();
     night(&folder.join("a.png"), Size::new(2400, 1800));
     for (signal, apart) in [("-INT", 0), ("-TERM", 0), ("-INT", 40), ("-TERM", 40), ("-HUP", 5)] {
-        let mut child = program(folder, &["restore", "a.png", "--threads", "1"]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(800));
+        let run = ["restore", "a.png", "--threads", "1", "--json", "--progress"];
+        let mut child = program(folder, &run).stdout(Stdio::piped()).spawn().unwrap();
+        // At work as soon as it tells a percent.
+        let mut told = BufReader::new(child.stdout.take().unwrap());
+        told.read_line(&mut String::new()).unwrap();
         for _ in 0..2 {
             // The second may come too late.
             let _ = Command::new("kill").args([signal, &child.id().to_string()]).output();

@@ -236,7 +236,8 @@ fn ask(mut command: std::process::Command, path: &Path) -> Result<Report> {
         .output()
         .map_err(|cause| Error::io(ErrorKind::Tool, "ffprobe did not start", cause))?;
     let words = String::from_utf8_lossy(&output.stderr);
-    if let Some(line) = words.lines().find(|line| line.contains("Picture size")) {
+    if let Some(at) = words.find("Picture size") {
+        let line = words[at..].lines().next().unwrap_or_default();
         let message = format!("has frames larger than FFmpeg reads: {line}");
         return Err(Error::new(ErrorKind::Limits, message));
     }
