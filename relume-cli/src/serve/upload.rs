@@ -259,5 +259,10 @@ fn late() -> Problem {
 }
 
 fn broken(error: MultipartError) -> Problem {
-    Problem::bad_request(format!("the form is broken: {}", error.body_text()))
+    // The innermost cause says the most.
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    Problem::bad_request(format!("the form is broken: {cause}"))
 }

@@ -187,8 +187,12 @@ fn without_memory_it_fails_and_leaves_nothing() {
     night(&folder.join("a.png"), Size::new(2000, 1500));
     let original = fs::read(folder.join("a.png")).unwrap();
     let (mut ended, mut done) = (Vec::new(), 0);
-    for megabytes in [20, 60, 100, 140, 180, 220, 260, 300, 400, 600, 1000, 4000] {
+    for megabytes in [40, 80, 120, 160, 200, 240, 280, 320, 400, 600, 1000, 4000] {
         let limit = format!("ulimit -v {}", megabytes * 1000);
+        if !limited(folder, &limit, "--version").status.success() {
+            // The system cannot even load the program.
+            continue;
+        }
         let output = limited(folder, &limit, "restore a.png --threads 2");
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         sweep(folder);
@@ -205,7 +209,7 @@ fn without_memory_it_fails_and_leaves_nothing() {
         ended.push(format!("{megabytes} MB: {status} {last}"));
     }
     println!("{}", ended.join("\n"));
-    assert!(done > 0 && done < 12, "{ended:?}");
+    assert!(done > 0 && done < ended.len(), "{ended:?}");
 }
 
 #[test]
