@@ -1,5 +1,5 @@
 # `make check` is what CI runs.
-.PHONY: check fmt lint test doc size slim deny gpu guide deb page python python-slow
+.PHONY: check fmt lint test doc size slim deny gpu guide deb page python python-slow sanitize fuzz hard-days
 
 check: fmt lint test doc size slim
 
@@ -23,9 +23,30 @@ size:
 slim:
 	@! cargo tree --locked -p relume-cli --edges normal,build --prefix none | grep -E '^(burn|cubecl)'
 
-# Licences and sources; needs cargo-deny.
+# Licences, sources and known holes; needs cargo-deny and cargo-audit.
 deny:
-	cargo deny check licenses bans sources
+	cargo deny check
+	cargo audit
+
+# The kernels under Miri (portable path) and AddressSanitizer (all paths); needs a nightly compiler.
+sanitize:
+	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" \
+	    cargo +nightly miri test -p relume-kernels --target-dir target/miri
+	RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p relume-kernels --target-dir target/asan \
+	    --target x86_64-unknown-linux-gnu --tests
+
+# Every fuzz target for SECONDS, from its corpus on; needs cargo-fuzz and a nightly compiler.
+SECONDS = 1200
+fuzz:
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+	    mkdir -p target/found/$$target && \
+	    cargo +nightly fuzz run $$target target/found/$$target corpus/$$target -- \
+	        -max_total_time=$(SECONDS) -rss_limit_mb=2048 -timeout=10 || exit 1; done
+
+# What docs/reliability.md counts: mutated pictures and kills in full number.
+hard-days:
+	RELUME_MUTATED=5000 RELUME_KILLS=100 cargo test -p relume-cli --features train -- --nocapture \
+	    mutated kill
 
 # Builds the page, and tries it in Chromium; needs Node 20.19 or newer.
 page:

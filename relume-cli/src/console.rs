@@ -1,6 +1,7 @@
 //! The only file that prints: data to stdout, words to stderr.
 #![allow(clippy::print_stderr, reason = "words for people go to stderr, and only from here")]
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
@@ -22,7 +23,7 @@ pub(crate) struct Console {
 impl Console {
     /// A line of data for people; not printed in JSON mode.
     pub(crate) fn text(self, line: &str) -> Result<(), Failure> {
-        if self.json { Ok(()) } else { print(&format!("{line}\n")) }
+        if self.json { Ok(()) } else { print(&format!("{}\n", harmless(line))) }
     }
 
     /// A line of data for programs; printed in JSON mode only.
@@ -78,10 +79,33 @@ fn print(text: &str) -> Result<(), Failure> {
 
 fn say(words: &str) {
     // Nobody is left to tell when stderr is closed.
-    let _ = writeln!(io::stderr(), "{words}");
+    let _ = writeln!(io::stderr(), "{}", harmless(words));
+}
+
+/// Text without what would move a terminal's cursor or change its colors and title: names of files
+/// and blocks of metadata come from strangers.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let harms = |sign: char| sign.is_control() && !matches!(sign, '\n' | '\t');
+    if !text.contains(harms) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |sign: char| if harms(sign) { '\u{fffd}' } else { sign };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// Whether stdout is a terminal, where picture bytes have no place.
 pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_terminals_are_taken_out() {
+        let title = "a\u{1b}]0;owned\u{7}.jpg: exists\n";
+        assert_eq!(harmless(title), "a\u{fffd}]0;owned\u{fffd}.jpg: exists\n");
+        assert!(matches!(harmless("Nächte.jpg\tfine"), Cow::Borrowed(_)));
+    }
 }

@@ -23,6 +23,9 @@ mod shard;
 mod target;
 mod unit;
 
+#[cfg(all(fuzzing, feature = "serve"))]
+pub use serve::fuzzing;
+
 use std::ffi::OsString;
 use std::sync::OnceLock;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relume_media::Progress;
 
+use crate::console::harmless;
 use crate::exit::{Code, Failure};
 
 /// Parts of one piece of work that a bar tells apart.
@@ -71,7 +72,7 @@ impl Meter {
 
     /// Names the input at hand.
     pub(crate) fn begin(&self, name: &str) {
-        self.bar.set_message(name.to_owned());
+        self.bar.set_message(harmless(name).into_owned());
     }
 
     /// Progress within an input of `size`, which a Ctrl-C cancels.

@@ -58,6 +58,15 @@ impl Target {
         }
     }
 
+    /// Refuses to be one of the inputs.
+    pub(crate) fn refuse(&self, inputs: &[Input]) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => Ok(()),
+            Self::File(path) => refuse_inputs(path, inputs),
+            Self::Object(object) => refuse_objects(object, inputs),
+        }
+    }
+
     /// Reads back what is there.
     pub(crate) fn read(&self) -> Result<Vec<u8>, Failure> {
         match self {

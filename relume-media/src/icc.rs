@@ -139,7 +139,7 @@ impl MatrixEncoding {
         let [curve_r, curve_g, curve_b] = &self.curves;
         for_each_pixel(row, |[r, g, b]| {
             let linear = [curve_r.decode(r), curve_g.decode(g), curve_b.decode(b)];
-            multiply(&self.forward, linear).map(encode_extended)
+            multiply(&self.forward, linear).map(encode_extended).map(finite)
         });
     }
 
@@ -158,6 +158,11 @@ fn for_each_pixel([red, green, blue]: Row<'_>, f: impl Fn([f32; 3]) -> [f32; 3])
     }
 }
 
+/// Black for what is no number: a profile's curve may rise without end.
+fn finite(value: f32) -> f32 {
+    if value.is_finite() { value } else { 0.0 }
+}
+
 fn multiply(matrix: &[[f32; 3]; 3], [x, y, z]: [f32; 3]) -> [f32; 3] {
     matrix.map(|[a, b, c]| a * x + b * y + c * z)
 }
@@ -171,7 +176,7 @@ fn apply_table(transform: &Arc<TransformF32Executor>, [red, green, blue]: Row<'_
     // It fails only for unequal lengths, which these are not.
     if transform.transform(&packed, &mut converted).is_ok() {
         for (i, rgb) in converted.chunks_exact(3).enumerate() {
-            (red[i], green[i], blue[i]) = (rgb[0], rgb[1], rgb[2]);
+            (red[i], green[i], blue[i]) = (finite(rgb[0]), finite(rgb[1]), finite(rgb[2]));
         }
     }
 }
@@ -320,6 +325,18 @@ mod tests {
             }
         }
         worst
+    }
+
+    #[test]
+    fn curves_without_end_give_numbers() {
+        let steep =
+            Curve::Parametric { g: 2.0, a: 1e30, b: 0.0, c: 0.0, d: 0.0, e: 0.0, f: f32::MAX };
+        let mixed = [[1.0, -1.0, 1e30], [0.5; 3], [-1e30, 1.0, 0.0]];
+        let encoding = Encoding::matrix([steep.clone(), steep.clone(), steep], mixed, mixed);
+        let mut rows = [[0.0, 0.5, 1.0], [1.0, 0.1, 0.0], [0.3, 0.0, 1.0]];
+        let [r, g, b] = &mut rows;
+        encoding.enter_working([r, g, b]);
+        assert!(rows.iter().flatten().all(|v| v.is_finite()), "{rows:?}");
     }
 
     #[test]

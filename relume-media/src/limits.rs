@@ -1,5 +1,8 @@
 //! How large a picture may be before reading it is refused; on by default.
 
+use std::io;
+use std::path::Path;
+
 use crate::{Error, ErrorKind, Result, Size};
 
 /// Bounds on what a file may ask for, checked against its header before anything is decoded.
@@ -65,6 +68,32 @@ impl Limits {
     }
 }
 
+/// Reads a whole file: no folder, no device that never ends, and at most `most` bytes.
+///
+/// # Errors
+/// What the system says, or that it is no file or too large.
+pub fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    if found.len() > most {
+        let message =
+            format!("it has {} bytes, and a file of this kind {most} at most", found.len());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    std::fs::read(path)
+}
+
+/// [`read_bytes`] of a text.
+///
+/// # Errors
+/// As [`read_bytes`], and when it is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is no text in UTF-8");
+    String::from_utf8(read_bytes(path, most)?).map_err(not_text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +107,18 @@ mod tests {
         assert_eq!(Limits::default().check_size(huge).unwrap_err().kind(), ErrorKind::Limits);
         assert!(limits.check_bytes("it", 10).is_ok());
         assert_eq!(limits.check_bytes("it", 11).unwrap_err().kind(), ErrorKind::Limits);
+    }
+
+    #[test]
+    fn texts_are_files_of_a_bounded_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        std::fs::write(&path, "x = 1").unwrap();
+        assert_eq!(read_text(&path, 5).unwrap(), "x = 1");
+        assert_eq!(read_text(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        std::fs::write(&path, b"\xff").unwrap();
+        for path in [&path, folder.path(), Path::new("/nowhere/a.toml"), Path::new("/dev/zero")] {
+            assert!(read_text(path, 5).is_err(), "{}", path.display());
+        }
     }
 }

@@ -215,6 +215,7 @@ fn hostile_files_are_refused_with_the_cause() {
         (with(tensor("Float", 6, 0, &[1 << 40], &[0])), "in so small a file"),
         (with(tensor("Float", 6, 0, &[far, far], &[0, 0])), "in so small a file"),
         (with(tensor("Float", 6, 0, &[2, 3], &[1])), "strides"),
+        (with(tensor("Float", 6, 0, &[1; 17], &[1; 17])), "17 axes"),
         (with(tensor("QInt8", 6, 0, &[6], &[1])), "torch.QInt8Storage"),
         (with(b"cos\nsystem\n(U\x02lstR".to_vec()), "os.system"),
         (b"cmodels\nNet\n)\x81".to_vec(), "models.Net"),

@@ -244,3 +244,55 @@ fn random_graphs_compute_what_the_reference_computes_however_they_are_cut() {
     let worst = worst.reduce(|| 0.0, f32::max);
     assert!(worst > 0.0, "the reference is another program");
 }
+
+#[test]
+fn pictures_of_one_row_or_column_are_no_matter_how_long() {
+    let mut g = GraphBuilder::new("one layer");
+    let x = g.input("x", 3, Extent::PICTURE);
+    let y = g.conv("layer", x, Conv::new(3, 3, 3));
+    g.output("y", y);
+    let graph = g.finish().unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let weights = random_weights(&graph, &mut rng);
+    let network = Network::new(graph.clone(), weights.clone()).unwrap();
+    // Longer than a round has pixels.
+    for (height, width) in [(1, 200_000), (200_000, 1)] {
+        let x = Tensor::from_fn([1, 3, height, width], |_, _, _, _| rng.random_range(0.0..1.0));
+        let feeds = Feeds::from([("x".to_owned(), x)]);
+        let truth = reference::run(&graph, &weights, &feeds, &["y"]).unwrap().remove("y").unwrap();
+        let picture = Picture { name: "x", height, width, values: &feeds["x"].values };
+        let out = network.run_picture(picture, &feeds, "y", Cut::Fitting, &|_| Ok(())).unwrap();
+        let worst = Tensor::new(truth.shape, out).max_difference(&truth);
+        assert!(worst < TOLERANCE, "{height}×{width}: off by {worst}");
+    }
+}
+
+/// Graphs that are run on burn too, which takes longer.
+#[cfg(feature = "burn")]
+const GRAPHS_ON_BURN: u64 = 200;
+
+#[cfg(feature = "burn")]
+#[test]
+fn random_graphs_compute_on_burn_what_the_reference_computes() {
+    use burn::tensor::Device;
+    use relume_nn::burn::{Parameters, download, run, upload};
+    for seed in 0..GRAPHS_ON_BURN {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let graph = random_graph(&mut rng);
+        let weights = random_weights(&graph, &mut rng);
+        let multiple = graph.multiple();
+        let [height, width] = [0; 2].map(|_| rng.random_range(1..=24_usize));
+        let [height, width] = [height, width].map(|side| side.next_multiple_of(multiple));
+        let x = Tensor::from_fn([1, 3, height, width], |_, _, _, _| rng.random_range(0.0..1.0));
+        let scalars = Tensor::scalars(&[0.3, -0.2, 0.5, 0.9]);
+        let feeds = Feeds::from([("x".to_owned(), x), ("scalars".to_owned(), scalars)]);
+        let truth = reference::run(&graph, &weights, &feeds, &["y"]).unwrap();
+        let device = Device::flex();
+        let parameters = Parameters::new(&weights, &device, false);
+        let there = feeds.iter().map(|(k, t)| (k.clone(), upload(t, &device))).collect();
+        let out = run(&graph, &parameters, &there, &["y"]).unwrap().remove("y").unwrap();
+        let worst = download(out).unwrap().max_difference(&truth["y"]);
+        let largest = truth["y"].values.iter().fold(1.0_f32, |most, v| most.max(v.abs()));
+        assert!(worst < TOLERANCE * largest, "graph {seed}: off by {worst}");
+    }
+}

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use relume_media::light::luma;
+use relume_media::limits::read_bytes;
 use relume_media::photo::BitDepth;
 use relume_media::{Image, Photo, Progress, Size, Srgb};
 use relume_nn::cpu::{Cut, Network, PictureMut};
@@ -70,7 +71,7 @@ impl Restorer {
     /// [`Error::Model`] when the file cannot be read or does not fit.
     pub fn from_file(path: &Path) -> Result<Self> {
         let wrong = |message: String| Error::Model(format!("{}: {message}", path.display()));
-        let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+        let bytes = read_bytes(path, models::LARGEST_WEIGHTS).map_err(|e| wrong(e.to_string()))?;
         let weights = Weights::read(&bytes).map_err(|e| wrong(e.to_string()))?;
         let name = weights.metadata.get("modelspec.architecture").cloned();
         let name = name.ok_or_else(|| {

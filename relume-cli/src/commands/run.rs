@@ -92,6 +92,8 @@ struct Run<'a> {
     /// The workflow file's text, which may be a recipe.
     text: String,
     args: &'a Args,
+    /// All inputs, none of which an output may be.
+    originals: Vec<Input>,
     console: Console,
     meter: Meter,
 }
@@ -128,7 +130,8 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     }
     let meter = Meter::new(1000 * jobs.len() as u64, console.quiet);
     let text = std::fs::read_to_string(&args.workflow).unwrap_or_default();
-    let run = Run { workflow, text, args, console, meter };
+    let originals = inputs.found;
+    let run = Run { workflow, text, args, originals, console, meter };
     for (number, (input, target)) in jobs.iter().enumerate() {
         if interrupted() {
             batch.interrupted();
@@ -187,7 +190,7 @@ impl Run<'_> {
         if self.args.recipe {
             let from = FileHash { path: input.name(), sha256: hash };
             let recipe = self.workflow.recipe(&from, &written, &made.nodes);
-            write_recipe(&recipe, input, target, self.overwrite())?;
+            write_recipe(&recipe, input, target, (self.overwrite(), &self.originals))?;
         }
         let outputs: Vec<String> = written.into_iter().map(|hash| hash.path).collect();
         let record = Record {
@@ -238,6 +241,8 @@ impl Run<'_> {
                 Target::Object(object.with_key(&place(object.path(), made, named)))
             }
         };
+        // The workflow's format and suffix may have made another name of it.
+        target.refuse(&self.originals)?;
         let format = match target {
             Target::Stdout => made.format.unwrap_or(made.photo.format),
             _ => target.format(&made.photo)?,
@@ -286,7 +291,7 @@ pub(super) fn write_recipe(
     recipe: &serde_json::Value,
     input: &Input,
     target: &Target,
-    overwrite: Overwrite,
+    (overwrite, originals): (Overwrite, &[Input]),
 ) -> Result<(), Failure> {
     let with_extension = |path: &Path| path.with_extension("recipe.json");
     let beside = match target {
@@ -294,6 +299,7 @@ pub(super) fn write_recipe(
         Target::Object(object) => Target::Object(object.with_key(&with_extension(object.path()))),
         Target::Stdout => Target::File(with_extension(input.path().unwrap_or(Path::new("stdin")))),
     };
+    beside.refuse(originals)?;
     let text = serde_json::to_vec_pretty(recipe)
         .map_err(|error| Failure::new(Code::Machine, format!("JSON: {error}")))?;
     beside.write(text, overwrite)

@@ -101,7 +101,7 @@ fn one(
             Ok(FileHash { path: path.display().to_string(), sha256: hash_of(path)? })
         };
         let recipe = workflow.recipe(&hash(path)?, &[hash(output)?], nodes);
-        write_recipe(&recipe, input, target, overwrite)?;
+        write_recipe(&recipe, input, target, (overwrite, std::slice::from_ref(input)))?;
     }
     console.note(&format!("{} -> {}  {} frames", input.name(), output.display(), made.frames));
     let record = Record {

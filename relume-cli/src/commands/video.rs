@@ -9,6 +9,7 @@ use relume::models::alen::Route;
 use relume::video::{Beside, Job, Stage, VideoOptions, stream};
 use relume::workflow::PIECE_FRAMES;
 use relume_media::atomic::Overwrite;
+use relume_media::limits::read_bytes;
 use relume_media::video::{
     Cut, EncodeOptions, Ffmpeg, FrameSource, VideoInfo, Y4mReader, Y4mWriter, losses,
 };
@@ -262,7 +263,7 @@ fn weights_digest(model: &str) -> Result<Option<String>, Failure> {
     if !relume::models::means_a_file(model) {
         return Ok(None);
     }
-    let bytes = std::fs::read(model)
+    let bytes = read_bytes(model.as_ref(), relume::models::LARGEST_WEIGHTS)
         .map_err(|cause| Failure::new(Code::Model, format!("{model}: {cause}")))?;
     Ok(Some(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
 }

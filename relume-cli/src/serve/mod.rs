@@ -10,11 +10,15 @@ mod child;
 mod events;
 mod folder;
 mod format;
+#[cfg(any(test, fuzzing))]
+#[allow(unreachable_pub, reason = "the fuzz target reaches it")]
+pub mod fuzzing;
 mod guard;
 mod job;
 mod listen;
 mod names;
 mod openapi;
+mod paced;
 mod page;
 mod problem;
 mod routes;
@@ -105,25 +109,7 @@ pub(crate) fn serve(mut options: Options, console: Console) -> Result<(), Failur
     if options.token.is_none() && !options.host.is_loopback() {
         options.token = Some(names::random());
     }
-    let data = Data::open(options.data.clone())?;
-    let store = Store::open(&data.database())?;
-    store.requeue()?;
-    data.sweep(&store.ids()?)?;
-    let newest = store.newest()?;
-    let app = Arc::new(App {
-        options,
-        console,
-        store,
-        data,
-        waiting: Notify::new(),
-        changes: watch::Sender::new(newest),
-        stop: watch::Sender::new(false),
-        running: Mutex::default(),
-        waiting_room: Semaphore::new(WAITING_ROOM),
-        uploads: Semaphore::new(UPLOADS),
-        lane: Semaphore::new(LANE),
-        counts: Counts::default(),
-    });
+    let app = App::open(options, console)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -149,6 +135,29 @@ async fn run(app: Arc<App>) -> Result<(), Failure> {
 }
 
 impl App {
+    /// Opens the folder of jobs and takes up those that were being worked on.
+    fn open(options: Options, console: Console) -> Result<Arc<Self>, Failure> {
+        let data = Data::open(options.data.clone())?;
+        let store = Store::open(&data.database())?;
+        store.requeue()?;
+        data.sweep(&store.ids()?)?;
+        let newest = store.newest()?;
+        Ok(Arc::new(Self {
+            options,
+            console,
+            store,
+            data,
+            waiting: Notify::new(),
+            changes: watch::Sender::new(newest),
+            stop: watch::Sender::new(false),
+            running: Mutex::default(),
+            waiting_room: Semaphore::new(WAITING_ROOM),
+            uploads: Semaphore::new(UPLOADS),
+            lane: Semaphore::new(LANE),
+            counts: Counts::default(),
+        }))
+    }
+
     /// Whether the server is about to end.
     fn is_stopping(&self) -> bool {
         *self.stop.borrow()

@@ -18,6 +18,7 @@ use super::folder::Fresh;
 use super::format::Format;
 use super::job::{Item, Moving, State};
 use super::names;
+use super::paced::got_on;
 use super::problem::Problem;
 use super::settings::Settings;
 use crate::model_cache::hexadecimal;
@@ -32,6 +33,8 @@ const CHANGES: usize = 100;
 const LOOK: Duration = Duration::from_secs(60);
 /// Photos of one request.
 const PHOTOS: usize = 1000;
+/// Parts of one request.
+const PARTS: usize = 1100;
 
 /// What a request may bring.
 #[derive(Debug, Clone, Copy)]
@@ -140,10 +143,14 @@ struct Receiver<'a> {
 
 impl Receiver<'_> {
     async fn all(&mut self, mut form: Multipart) -> Result<(), Problem> {
-        loop {
+        for number in 0.. {
             let next =
                 timeout(self.app.options.patience, form.next_field()).await.map_err(|_| late())?;
             let Some(field) = next.map_err(broken)? else { break };
+            got_on();
+            if number == PARTS {
+                return Err(Problem::too_large(format!("a form has at most {PARTS} parts")));
+            }
             let name = field.name().unwrap_or_default().to_owned();
             if name == self.bounds.field {
                 self.file(field, false).await?;
@@ -210,6 +217,7 @@ impl Receiver<'_> {
     async fn chunk(&mut self, field: &mut Field<'_>) -> Result<Option<axum::body::Bytes>, Problem> {
         let next = timeout(self.app.options.patience, field.chunk()).await.map_err(|_| late())?;
         let chunk = next.map_err(broken)?;
+        got_on();
         if let Some(chunk) = &chunk {
             let left = self.left.checked_sub(chunk.len() as u64);
             self.left = left.ok_or_else(|| too_many_bytes(self.bounds.bytes))?;
@@ -375,5 +383,10 @@ pub(crate) fn late() -> Problem {
 }
 
 fn broken(error: MultipartError) -> Problem {
-    Problem::bad_request(format!("the form is broken: {}", error.body_text()))
+    // The innermost cause says the most.
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    Problem::bad_request(format!("the form is broken: {cause}"))
 }

@@ -103,19 +103,28 @@ fn a_read_only_folder_is_code_4() {
     assert!(names(&closed).is_empty());
 }
 
-/// A file system of 64 KiB, unmounted when dropped.
+/// A small file system, unmounted when dropped.
 #[cfg(target_os = "linux")]
-struct SmallDisk(tempfile::TempDir);
+pub(crate) struct SmallDisk(tempfile::TempDir);
 
 #[cfg(target_os = "linux")]
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    /// Of `size`, such as `64k`; none where this user may not mount.
+    pub(crate) fn mount(size: &str) -> Option<Self> {
         let place = folder();
         let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(place.path())
             .output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(place))
+        let mounted = mounted.is_ok_and(|output| output.status.success());
+        if !mounted {
+            println!("skipped: this user may not mount a small file system");
+        }
+        mounted.then_some(Self(place))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 
@@ -126,25 +135,27 @@ impl Drop for SmallDisk {
     }
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_is_code_4_and_leaves_nothing() {
-    let Some(disk) = SmallDisk::mount() else {
-        println!("skipped: this user may not mount a small file system");
-        return;
-    };
-    let folder = folder();
-    let noise = relume_media::Image::from_fn(relume_media::Size::new(300, 300), |x, y| {
+/// A picture that no codec makes much smaller.
+pub(crate) fn noise(path: &Path, side: usize) {
+    let noise = relume_media::Image::from_fn(relume_media::Size::new(side, side), |x, y| {
         [3_u64, 5, 7]
             .map(|k| ((x as u64 * 7919 * k) ^ (y as u64 * 104_729 * k)) as f32 % 97.0 / 97.0)
     });
+    relume_media::Photo::from_image(noise).save(path, &Default::default()).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_code_4_and_leaves_nothing() {
+    let Some(disk) = SmallDisk::mount("64k") else { return };
+    let folder = folder();
     let large = folder.path().join("large.png");
-    relume_media::Photo::from_image(noise).save(&large, &Default::default()).unwrap();
-    let target = disk.0.path().join("out.png");
+    noise(&large, 300);
+    let target = disk.path().join("out.png");
     let (large, target) = (large.to_str().unwrap(), target.to_str().unwrap());
     for verb in [&["restore"][..], &["degrade", "--ev", "0"]] {
         relume(folder.path(), &[verb, &[large, "-o", target]].concat())
             .assert_one_error(4, &["out.png"]);
     }
-    assert!(names(disk.0.path()).is_empty(), "{:?}", names(disk.0.path()));
+    assert!(names(disk.path()).is_empty(), "{:?}", names(disk.path()));
 }

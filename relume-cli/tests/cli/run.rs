@@ -113,3 +113,25 @@ pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     files(folder).into_iter().map(|(name, _)| name).collect()
 }
+
+/// How often a test repeats what takes long: as the variable says, else `usual` times.
+pub(crate) fn times(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
+}
+
+/// Numbers that look random, the same in every run.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// From 0 up to but without `end`.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+
+    /// From 0 to 1.
+    pub(crate) fn share(&mut self) -> f64 {
+        self.below(1 << 24) as f64 / f64::from(1 << 24)
+    }
+}

@@ -153,3 +153,19 @@ fn inspect_writes_a_page_and_a_picture() {
     let record = &done.records()[0];
     assert!(record["blur"]["sharp"].is_number() && record["light"]["zones_ev"].is_array());
 }
+
+#[test]
+fn a_workflow_cannot_make_an_output_of_an_input() {
+    let folder = tempdir().unwrap();
+    let [one, other] = ["a.png", "a.relume.jpg"].map(|name| picture(&folder.path().join(name)));
+    let before = [&one, &other].map(|path| fs::read(path).unwrap());
+    // The result of the first would have the name of the second.
+    let text = "[[node]]\nid = \"p\"\nkind = \"input\"\n[[node]]\nid = \"o\"\nkind = \"output\"\n\
+                image = \"p\"\nformat = \"jpg\"\n";
+    fs::write(folder.path().join("w.toml"), text).unwrap();
+    let run = ["run", "w.toml", "a.png", "a.relume.jpg", "--overwrite"];
+    let outcome = relume(folder.path(), &run);
+    assert_eq!(outcome.code, 1, "{}", outcome.words);
+    assert!(outcome.words.contains("originals are never changed"), "{}", outcome.words);
+    assert_eq!([&one, &other].map(|path| fs::read(path).unwrap()), before);
+}

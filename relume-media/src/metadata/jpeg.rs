@@ -13,6 +13,8 @@ const ICC: &[u8] = b"ICC_PROFILE\0";
 const MPF: &[u8] = b"MPF\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 const GAIN_MAP: &[u8] = b"urn:iso:std:iso:ts:21496:-1";
+/// Most of a maker's own segments that are named.
+const NAMED: usize = 20;
 /// Most bytes of contents in one segment.
 const SEGMENT: usize = 65533;
 
@@ -107,7 +109,7 @@ fn sort_segment(segment: &JpegSegment, sidecar: &mut Sidecar, parts: &mut Parts)
                 .map(|b| char::from(*b))
                 .collect();
             let other = format!("APP{} {name}", marker - markers::APP0).trim_end().to_owned();
-            if !parts.others.contains(&other) {
+            if parts.others.len() < NAMED && !parts.others.contains(&other) {
                 parts.others.push(other);
             }
         }

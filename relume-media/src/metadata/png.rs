@@ -7,6 +7,8 @@ use super::{Sidecar, Warning};
 use crate::{Error, ErrorKind, Result};
 
 const XMP: &[u8] = b"XML:com.adobe.xmp\0";
+/// Most kinds of chunks that are named.
+const NAMED: usize = 20;
 
 /// Reads all chunks beside the pixels.
 ///
@@ -34,7 +36,7 @@ fn sort_chunk(chunk: &PngChunk, sidecar: &mut Sidecar) {
     let contents = chunk.contents();
     let mut leave = |about: &str, message: &str| {
         let warning = Warning::new(about, message);
-        if !sidecar.left_behind.contains(&warning) {
+        if sidecar.left_behind.len() < NAMED && !sidecar.left_behind.contains(&warning) {
             sidecar.left_behind.push(warning);
         }
     };
@@ -77,6 +79,7 @@ fn plain_xmp(contents: &[u8]) -> Option<&[u8]> {
 pub(crate) fn names(chunks: &[([u8; 4], Vec<u8>)]) -> Vec<String> {
     let worth = chunks.iter().filter(|(kind, _)| !matches!(kind, b"sRGB" | b"gAMA" | b"cHRM"));
     worth
+        .take(NAMED)
         .map(|(kind, contents)| {
             let name = String::from_utf8_lossy(kind);
             let text = matches!(kind, b"tEXt" | b"zTXt" | b"iTXt");

@@ -96,9 +96,14 @@ fn gather_exif(
     entries: &[Entry],
     warnings: &mut Vec<Warning>,
 ) -> Option<Vec<u8>> {
+    let mut copier = Copier { view, left: view.bytes.len(), warnings };
     let mut fields = Vec::new();
     for entry in entries.iter().filter(|e| !is_structural(e.tag) && !is_block(e.tag)) {
-        fields.extend(copy_field(view, entry, 0, warnings));
+        fields.extend(copier.copy(entry, 0));
+    }
+    if copier.left == 0 {
+        let message = "partly left out: its fields claim more bytes than the file has";
+        copier.warnings.push(Warning::new("EXIF", message));
     }
     if fields.is_empty() {
         return None;
@@ -109,28 +114,48 @@ fn gather_exif(
     Some(exif)
 }
 
-fn copy_field(
-    view: &TiffView<'_>,
-    entry: &Entry,
-    depth: usize,
-    warnings: &mut Vec<Warning>,
-) -> Option<Field> {
-    if entry.tag == MAKER_NOTE {
-        warnings.push(Warning::new(
+/// Copies fields out of their file.
+struct Copier<'a> {
+    view: &'a TiffView<'a>,
+    /// Bytes that may still be copied. Honest fields do not share bytes, so together they fit in
+    /// the file; thousands that point to the same ones would make gigabytes of a small file.
+    left: usize,
+    warnings: &'a mut Vec<Warning>,
+}
+
+impl Copier<'_> {
+    fn copy(&mut self, entry: &Entry, depth: usize) -> Option<Field> {
+        self.take(1)?;
+        let is_directory = matches!(
+            (depth, entry.tag),
+            (0, EXIF_DIRECTORY | GPS_DIRECTORY) | (1, INTEROP_DIRECTORY)
+        );
+        let value = if is_directory {
+            let inner = self.view.entries(self.view.number(entry)? as usize);
+            self.take(12 * inner.len())?;
+            Value::Directory(inner.iter().filter_map(|e| self.copy(e, depth + 1)).collect())
+        } else {
+            let bytes = self.view.value(entry)?;
+            self.take(bytes.len())?;
+            Value::Bytes(bytes.to_vec())
+        };
+        let warning = Warning::new(
             "maker notes",
             "moved inside the file; some programs may no longer read all of them",
-        ));
+        );
+        if entry.tag == MAKER_NOTE && !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+        Some(Field { tag: entry.tag, kind: entry.kind, count: entry.count, value })
     }
-    let is_directory =
-        matches!((depth, entry.tag), (0, EXIF_DIRECTORY | GPS_DIRECTORY) | (1, INTEROP_DIRECTORY));
-    let value = if is_directory {
-        let inner = view.entries(view.number(entry)? as usize);
-        let fields = inner.iter().filter_map(|e| copy_field(view, e, depth + 1, warnings));
-        Value::Directory(fields.collect())
-    } else {
-        Value::Bytes(view.value(entry)?.to_vec())
-    };
-    Some(Field { tag: entry.tag, kind: entry.kind, count: entry.count, value })
+
+    /// Counts bytes; none once there are too many.
+    fn take(&mut self, bytes: usize) -> Option<()> {
+        let left = self.left.checked_sub(bytes);
+        // Too many once is too many for all that come.
+        self.left = left.unwrap_or(0);
+        left.map(|_| ())
+    }
 }
 
 /// Whether a TIFF that carries this sidecar has to be big-endian.

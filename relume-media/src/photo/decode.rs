@@ -74,7 +74,10 @@ pub(super) fn probe(path: &Path) -> Result<Probe> {
     if path.is_dir() {
         return Err(Error::new(ErrorKind::Read, "is a folder, not a picture"));
     }
-    let mut reader = BufReader::new(File::open(path).map_err(failed)?);
+    let file = File::open(path).map_err(failed)?;
+    // Some decoders read the whole file to tell its size.
+    Limits::default().check_bytes("the file", file.metadata().map_err(failed)?.len())?;
+    let mut reader = BufReader::new(file);
     let format = PhotoFormat::from_content(reader.fill_buf().map_err(failed)?)?;
     guarded(format, || {
         let mut decoder = open_decoder(reader, format).map_err(|error| explain(error, format))?;

@@ -133,7 +133,7 @@ impl Photo {
     /// Reads a file's header only.
     ///
     /// # Errors
-    /// As [`Photo::load`], without limits.
+    /// As [`Photo::load`]; the only limit is the usual one on the bytes of the file.
     pub fn probe(path: &Path) -> Result<Probe> {
         decode::probe(path).map_err(|error| error.with_path(path))
     }

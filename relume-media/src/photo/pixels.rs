@@ -77,8 +77,9 @@ fn split<T: Copy + Sync>(
             }
             encoding.enter_working([r, g, b]);
         });
-    let alpha = (channels > color)
-        .then(|| samples.chunks_exact(channels).map(|pixel| unit(pixel[color])).collect());
+    // Floating point files may hold any number there.
+    let opacity = |pixel: &[T]| unit(pixel[color]).clamp(0.0, 1.0);
+    let alpha = (channels > color).then(|| samples.chunks_exact(channels).map(opacity).collect());
     (values, alpha)
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::color::Coding;
 use super::format::PixelFormat;
-use super::tool::Ffmpeg;
+use super::tool::{Ffmpeg, as_file};
 use crate::{Error, ErrorKind, Limits, Result, Size};
 
 /// Colour tags of a video, in FFmpeg's names; none where the file says nothing.
@@ -152,6 +152,15 @@ impl VideoInfo {
         Coding::new(self.format, &self.color, self.size).map_err(|e| e.with_path(&self.path))
     }
 
+    /// What `json`, the answer of ffprobe, says about the file at `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] when it is no such answer or the video is damaged; else as
+    /// [`VideoInfo::probe`].
+    pub fn from_answer(json: &[u8], path: &Path, limits: &Limits) -> Result<Self> {
+        Self::from_report(report(json)?, path, limits).map_err(|error| error.with_path(path))
+    }
+
     fn from_report(report: Report, path: &Path, limits: &Limits) -> Result<Self> {
         let is_video = |s: &&Stream| s.kind() == StreamKind::Video;
         let video = report.streams.iter().find(is_video).ok_or_else(|| no_video(&report))?;
@@ -222,23 +231,29 @@ fn no_video(report: &Report) -> Error {
 }
 
 fn ask(mut command: std::process::Command, path: &Path) -> Result<Report> {
-    command.arg("-i").arg(path).stdin(std::process::Stdio::null());
+    command.arg("-i").arg(as_file(path)).stdin(std::process::Stdio::null());
     let output = command
         .output()
         .map_err(|cause| Error::io(ErrorKind::Tool, "ffprobe did not start", cause))?;
-    let damaged = |words: String| {
-        let words = words.replace('\n', " / ");
-        Error::new(ErrorKind::Decode, format!("is damaged or no video: {words}"))
-    };
     let words = String::from_utf8_lossy(&output.stderr);
-    if let Some(line) = words.lines().find(|line| line.contains("Picture size")) {
+    if let Some(at) = words.find("Picture size") {
+        let line = words[at..].lines().next().unwrap_or_default();
         let message = format!("has frames larger than FFmpeg reads: {line}");
         return Err(Error::new(ErrorKind::Limits, message));
     }
     if !output.status.success() {
-        return Err(damaged(words.trim().to_owned()));
+        return Err(damaged(words.trim()));
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| damaged(error.to_string()))
+    report(&output.stdout)
+}
+
+fn report(json: &[u8]) -> Result<Report> {
+    serde_json::from_slice(json).map_err(|error| damaged(&error.to_string()))
+}
+
+fn damaged(words: &str) -> Error {
+    let words = words.replace('\n', " / ");
+    Error::new(ErrorKind::Decode, format!("is damaged or no video: {words}"))
 }
 
 /// Mastering display and light levels among the data beside the pixels.
@@ -371,7 +386,7 @@ impl Stream {
     fn kind(&self) -> StreamKind {
         let d = &self.disposition;
         match self.codec_type.as_str() {
-            "video" if d.attached_pic + d.timed_thumbnails > 0 => StreamKind::Cover,
+            "video" if d.attached_pic > 0 || d.timed_thumbnails > 0 => StreamKind::Cover,
             "video" => StreamKind::Video,
             "audio" => StreamKind::Audio,
             "subtitle" => StreamKind::Subtitle,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::encoder::{Encoder, extension};
 use super::info::{OtherStream, StreamKind, VideoInfo};
-use super::tool::{Ffmpeg, run};
+use super::tool::{Ffmpeg, as_file, run};
 use crate::{Error, ErrorKind, Result};
 
 /// A piece of a restored video.
@@ -134,7 +134,7 @@ pub fn join(
         command.args(["-seek_timestamp", "1"]);
         command.args(["-ss", &format!("{from_us}us"), "-t", &format!("{}us", to_us - from_us)]);
     }
-    command.arg("-i").arg(&info.path);
+    command.arg("-i").arg(as_file(&info.path));
     if cut.is_some() {
         command.args(["-output_ts_offset", &format!("{}us", -first.start_us)]);
     }

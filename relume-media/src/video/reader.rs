@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel, sync_channel};
 use super::color::Coding;
 use super::info::VideoInfo;
 use super::timestamps::Stamp;
-use super::tool::{Ffmpeg, Process};
+use super::tool::{Ffmpeg, Process, as_file};
 use super::{Frame, FrameSource};
 use crate::{Error, ErrorKind, Result, Size};
 
@@ -19,6 +19,9 @@ const EARLIER_US: i64 = 10_000_000;
 
 /// Up to this time, in microseconds, reading from the beginning is as fast as looking for it.
 const NEAR_US: i64 = 2_000_000;
+
+/// Most frames of one video: 92 hours at 30 a second.
+const FRAMES: u64 = 10_000_000;
 
 /// Reads the frames of a video by running FFmpeg, in the file's own depth and matrix.
 ///
@@ -36,6 +39,8 @@ pub struct VideoReader {
     /// A frame that was read to see where reading begins.
     first: Option<Frame>,
     ended: bool,
+    /// Frames that were read.
+    count: u64,
     complaints: String,
 }
 
@@ -70,7 +75,7 @@ impl VideoReader {
             let at = format!("{seek}us");
             command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &at]);
         }
-        command.arg("-i").arg(&info.path);
+        command.arg("-i").arg(as_file(&info.path));
         let map = format!("0:{}", info.stream);
         // The old names for full range: another one would have the samples converted.
         let full = info.pixel_format.starts_with("yuvj") && info.format.bits == 8;
@@ -100,6 +105,7 @@ impl VideoReader {
             from_us: None,
             first: None,
             ended: false,
+            count: 0,
             complaints: String::new(),
         })
     }
@@ -125,6 +131,12 @@ impl VideoReader {
             let message = "FFmpeg stopped in the middle of a frame: the size of frames changes \
                            in this video, or FFmpeg was ended";
             return Err(Error::new(ErrorKind::Decode, message));
+        }
+        self.count += 1;
+        if self.count > FRAMES {
+            let message =
+                format!("has more than {FRAMES} frames; restore it in parts, --from --to");
+            return Err(Error::new(ErrorKind::Limits, message));
         }
         let Ok(stamp) = self.stamps.recv() else {
             self.process.finish()?;

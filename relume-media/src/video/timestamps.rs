@@ -28,8 +28,8 @@ impl Stamps {
     pub(super) fn take(&mut self, line: &str) -> bool {
         if let Some(tick) = line.strip_prefix("#tb 0: ") {
             let (n, d) = tick.split_once('/').unwrap_or_default();
-            if let (Ok(n), Ok(d)) = (n.parse(), d.parse()) {
-                self.tick = (n, d);
+            if let (Ok(n @ 1..), Ok(d @ 1..)) = (n.parse::<u32>(), d.parse::<u32>()) {
+                self.tick = (n.into(), d.into());
             }
             return true;
         }
@@ -69,6 +69,7 @@ mod tests {
         let mut stamps = Stamps::new(sender);
         assert!(stamps.take("#software: Lavf59.27.100"));
         assert!(stamps.take("#tb 0: 1/90000"));
+        assert!(stamps.take("#tb 0: 1/0"), "no tick is divided by nothing");
         assert!(stamps.take("0,       3003,       3003,     1501,    19110, 0x40d21e14"));
         assert!(stamps.take(
             "[h264 @ 0x5] 0,  -1, -45, 0, 19110, 0x40d21e14, S=1, 0x0".split(", S").next().unwrap()

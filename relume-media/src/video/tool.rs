@@ -1,6 +1,7 @@
 //! FFmpeg as a program of its own: found, asked for its version, run, and its last words kept.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -71,6 +72,14 @@ impl Ffmpeg {
             |output| String::from_utf8_lossy(&output.stdout).into_owned(),
         )
     }
+}
+
+/// A path as FFmpeg takes it for nothing but a file: names such as `http:a.mp4` or `concat:a|b`
+/// would lead it elsewhere. What such a file refers to may be files alone, never addresses.
+pub(super) fn as_file(path: &Path) -> OsString {
+    let mut name = OsString::from("file:");
+    name.push(path);
+    name
 }
 
 fn executable(name: &str) -> String {

@@ -62,10 +62,10 @@ impl<R: BufRead + Send> Y4mReader<R> {
                 _ => {}
             }
         }
-        if size.pixels() == 0 {
+        limits.check_size(size)?;
+        if size.width == 0 || size.height == 0 {
             return Err(damaged("does not say how large its frames are"));
         }
-        limits.check_size(size)?;
         let coding = Coding::new(format, &tags, size)?;
         let head = Y4mHead { size, frame_rate, pixel_aspect, coding };
         Ok(Self { from, head, count: 0 })
@@ -97,7 +97,10 @@ impl<R: BufRead + Send> FrameSource for Y4mReader<R> {
             return Err(damaged("ends in the middle of a frame"));
         }
         let (frames, seconds) = self.head.frame_rate;
-        let time = |n: i64| n * 1_000_000 * i64::from(seconds) / i64::from(frames);
+        let time = |n: i64| {
+            let us = i128::from(n) * 1_000_000 * i128::from(seconds) / i128::from(frames);
+            i64::try_from(us).unwrap_or(i64::MAX)
+        };
         let (time_us, next) = (time(self.count), time(self.count + 1));
         self.count += 1;
         Ok(Some(Frame { time_us, duration_us: next - time_us, samples }))
@@ -255,8 +258,19 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_last_a_century_do_not_overflow() {
+        let head = b"YUV4MPEG2 W1 H1 F1:4294967295 Cmono\n";
+        let frames = b"FRAME\n\x80".repeat(3000);
+        let bytes = [&head[..], &frames].concat();
+        let mut reader = Y4mReader::new(&bytes[..], &Limits::default()).unwrap();
+        while let Some(frame) = reader.read().unwrap() {
+            assert!(frame.duration_us >= 0);
+        }
+    }
+
+    #[test]
     fn bad_streams_are_one_clear_error() {
-        let cases: [(&[u8], ErrorKind); 7] = [
+        let cases: [(&[u8], ErrorKind); 8] = [
             (b"RIFF....AVI ", ErrorKind::Decode),
             (b"", ErrorKind::Decode),
             (b"YUV4MPEG2 F25:1\n", ErrorKind::Decode),
@@ -264,6 +278,7 @@ mod tests {
             (b"YUV4MPEG2 W4 H4 C420alpha\n", ErrorKind::Unsupported),
             (b"YUV4MPEG2 W4 H4 C420p14\n", ErrorKind::Unsupported),
             (b"YUV4MPEG2 W400000 H400000\n", ErrorKind::Limits),
+            (b"YUV4MPEG2 W9223372036854775807 H4\n", ErrorKind::Limits),
         ];
         for (bytes, kind) in cases {
             let error = Y4mReader::new(bytes, &Limits::default()).err().unwrap();

@@ -150,6 +150,14 @@ fn not_a_number_becomes_a_number() {
 }
 
 #[test]
+fn opacity_of_a_floating_point_file_stays_between_none_and_all() {
+    let mut photo = Photo::from_linear(&Image::<Linear>::black(Size::new(3, 1)));
+    photo.alpha = Some(Plane { size: photo.size(), values: vec![-2.0, 0.5, 7.0] });
+    let again = decode(encode(&photo, PhotoFormat::OpenExr));
+    assert_eq!(again.alpha.unwrap().values, [0.0, 0.5, 1.0]);
+}
+
+#[test]
 fn new_pixels_keep_the_file_and_scale_the_transparency() {
     let source = photo(BitDepth::Sixteen, false, true);
     let larger = source.clone().with_image(gradient(74, 602));

@@ -7,6 +7,7 @@
 )]
 
 mod color;
+mod combinations;
 mod exiftool;
 mod formats;
 mod hostile;

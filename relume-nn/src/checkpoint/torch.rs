@@ -56,6 +56,10 @@ const BESIDE: &[&str] = &[
     "__builtin__ set",
 ];
 
+/// Axes that a tensor may have. One tuple can be the shape of thousands of tensors: were it long,
+/// a small file would take gigabytes.
+const MOST_AXES: usize = 16;
+
 /// Whether a pickle may name this global.
 pub(super) fn allowed(global: &str) -> bool {
     [REBUILD, PARAMETER, DICTIONARIES, BESIDE].iter().any(|list| list.contains(&global))
@@ -226,7 +230,11 @@ fn wholes(pickle: &Pickle, value: &Value) -> Result<Vec<usize>, String> {
         }
         _ => value,
     };
-    pickle.sequence(value).ok_or("a shape is no tuple")?.iter().map(whole).collect()
+    let sides = pickle.sequence(value).ok_or("a shape is no tuple")?;
+    if sides.len() > MOST_AXES {
+        return Err(format!("a tensor of {} axes: nothing honest needs that", sides.len()));
+    }
+    sides.iter().map(whole).collect()
 }
 
 fn whole(value: &Value) -> Result<usize, String> {

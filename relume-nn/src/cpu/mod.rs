@@ -429,7 +429,7 @@ impl Strips {
         loop {
             let step = width.div_ceil(parts);
             let columns = of_columns(width, step);
-            let long = (ROUND / step).next_multiple_of(EDGE);
+            let long = (ROUND / step).max(1).next_multiple_of(EDGE);
             for rows in [long.min(task.height.next_multiple_of(EDGE)), 64, 32, 16] {
                 // A strip in the middle needs most.
                 let middle = columns[columns.len() / 2].clone();

@@ -4,10 +4,16 @@
 use std::path::Path;
 
 use relume::models::means_a_file;
+use relume_media::limits::read_text;
 use toml::{Table, Value};
 
 use super::{Recipe, Stage};
 use crate::{Error, Result};
+
+/// Most bytes of a recipe.
+const BYTES: u64 = 1 << 20;
+/// Most stages of a recipe.
+const STAGES: usize = 100;
 
 /// A recipe with every key, its default and what it does.
 const EXPLAINED: &str = include_str!("explained.toml");
@@ -18,7 +24,7 @@ impl Recipe {
     /// # Errors
     /// [`Error::Recipe`] for unknown keys and values out of range, with the line or the stage.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(path, &e))?;
+        let text = read_text(path, BYTES).map_err(|e| wrong(path, &e))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         Self::parse(&text, folder, &[]).map_err(|message| wrong(path, &message))
     }
@@ -28,9 +34,17 @@ impl Recipe {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_with(path: &Path, changes: &[(String, Value)]) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(path, &e))?;
+        let text = read_text(path, BYTES).map_err(|e| wrong(path, &e))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         Self::parse(&text, folder, changes).map_err(|message| wrong(path, &message))
+    }
+
+    /// Reads a recipe that is in memory; its relative paths start at `folder`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn of_text(text: &str, folder: &Path) -> Result<Self> {
+        Self::parse(text, folder, &[]).map_err(|message| wrong(folder, &message))
     }
 
     /// Reads a recipe whose relative paths start at `folder`.
@@ -49,6 +63,9 @@ impl Recipe {
                 vec![toml::from_str::<Stage>(text).map_err(|e| hint(&e.to_string()))?]
             }
             None => vec![stage_of(table, "the recipe")?],
+            Some(Value::Array(parts)) if parts.len() > STAGES => {
+                return Err(format!("there are {} stages; at most {STAGES}", parts.len()));
+            }
             Some(Value::Array(parts)) if !parts.is_empty() => parts
                 .into_iter()
                 .enumerate()

@@ -34,6 +34,9 @@ pub const MODELS: &[&ModelCard] = &[
     &zero_dce::LIGHT,
 ];
 
+/// Most bytes of a weights file.
+pub const LARGEST_WEIGHTS: u64 = 8 << 30;
+
 /// The static description of a network.
 #[derive(Debug)]
 pub struct ModelCard {

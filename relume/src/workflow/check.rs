@@ -278,6 +278,15 @@ impl Checker<'_> {
         let outputs: Vec<_> =
             nodes.iter().filter(|node| matches!(node.card.work, Work::Output)).collect();
         self.video_ends(nodes);
+        for node in &outputs {
+            if !node.text(SUFFIX).chars().all(is_plain) {
+                let message = format!(
+                    "suffix {:?} is put into a file's name: use letters, digits, - and _",
+                    node.text(SUFFIX)
+                );
+                self.fault(&node.file, node.line, message);
+            }
+        }
         for (i, node) in outputs.iter().enumerate() {
             let same = |other: &&&Node| other.text(SUFFIX) == node.text(SUFFIX);
             if let Some(other) = outputs[..i].iter().find(same) {
@@ -416,6 +425,11 @@ impl Checker<'_> {
             self.fault(&node.file, node.line, message);
         }
     }
+}
+
+/// Whether a sign may stand in a file's name without leading anywhere else.
+fn is_plain(sign: char) -> bool {
+    sign.is_alphanumeric() || matches!(sign, '-' | '_')
 }
 
 fn wanted(card: &NodeCard, name: &str) -> PortType {

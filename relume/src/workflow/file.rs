@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use relume_media::limits::read_text;
+
 use super::card::{NodeCard, Work};
 use super::fault::{Fault, Faults};
 use super::nodes::{self, NODES};
@@ -11,6 +13,10 @@ use super::{built_in, nearest};
 
 /// Deepest nesting of workflows in workflows.
 const DEPTH: usize = 8;
+/// Most nodes of a workflow with all workflows in it, which few files could make endless.
+const NODES_AT_MOST: usize = 1000;
+/// Most bytes of a workflow file.
+const BYTES: u64 = 1 << 20;
 
 /// Where a workflow's text comes from.
 #[derive(Debug, Clone)]
@@ -80,7 +86,7 @@ pub(super) struct File {
 /// Reads a workflow and all workflows in it.
 pub(super) fn load(text: &str, origin: &Origin) -> Result<File, Faults> {
     let mut found = Vec::new();
-    let mut reader = Reader { stack: Vec::new(), found: &mut found };
+    let mut reader = Reader { stack: Vec::new(), found: &mut found, left: NODES_AT_MOST };
     let file = reader.file(text, origin, "")?;
     Faults::unless(found, file)
 }
@@ -89,6 +95,8 @@ struct Reader<'a> {
     /// The workflows that are being read, outermost first.
     stack: Vec<Arc<str>>,
     found: &'a mut Vec<Fault>,
+    /// Nodes that may still come.
+    left: usize,
 }
 
 impl Reader<'_> {
@@ -97,6 +105,10 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, text: &str, origin: &Origin, scope: &str) -> Result<File, Faults> {
+        if text.len() as u64 > BYTES {
+            let message = format!("it has {} bytes, and a workflow {BYTES} at most", text.len());
+            return Err(Faults::one(&origin.name, 1, message));
+        }
         let table = read(text, &origin.name)?;
         self.stack.push(origin.name.clone());
         let (mut name, mut help, mut entries) = (String::new(), String::new(), Vec::new());
@@ -132,6 +144,14 @@ impl Reader<'_> {
     }
 
     fn entries(&mut self, list: Vec<Located<Tree>>, origin: &Origin, scope: &str) -> Vec<Entry> {
+        if list.len() > self.left {
+            let line = list.first().map_or(1, |node| node.line);
+            let message =
+                format!("with all workflows in it there are more than {NODES_AT_MOST} nodes");
+            self.fault(&origin.name, line, message);
+            return Vec::new();
+        }
+        self.left -= list.len();
         list.into_iter().filter_map(|node| self.entry(node, origin, scope)).collect()
     }
 
@@ -290,7 +310,7 @@ pub(super) fn find_text(name: &str, folder: Option<&Path>) -> Result<(String, Or
     }
     // Without `./`, so that one file has one name.
     let path: PathBuf = folder.unwrap_or(Path::new("")).join(name).components().collect();
-    let text = std::fs::read_to_string(&path).map_err(|cause| {
+    let text = read_text(&path, BYTES).map_err(|cause| {
         format!("the workflow {} cannot be read: {cause}; check its name", path.display())
     })?;
     Ok((text, Origin::of_path(&path)))

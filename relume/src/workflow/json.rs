@@ -1,5 +1,7 @@
 //! JSON with line numbers, which `serde_json` does not tell of values it has read.
 
+use std::collections::HashSet;
+
 use super::tree::{Located, Table, Tree};
 
 /// Deepest nesting that is read.
@@ -72,6 +74,7 @@ impl Reader<'_> {
     fn table(&mut self) -> Result<Tree, Located<String>> {
         self.meets('{');
         let mut table = Table::new();
+        let mut known = HashSet::new();
         if self.meets('}') {
             return Ok(Tree::Table(table));
         }
@@ -82,7 +85,7 @@ impl Reader<'_> {
                 return Err(self.wrong("a key in double quotes is expected"));
             }
             let key = self.text()?;
-            if table.iter().any(|(known, _)| known.value == key) {
+            if !known.insert(key.clone()) {
                 return Err(self.wrong(format!("the key \"{key}\" is there twice")));
             }
             if !self.meets(':') {

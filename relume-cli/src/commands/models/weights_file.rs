@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use relume::models::ModelCard;
+use relume::models::{LARGEST_WEIGHTS as LARGEST, ModelCard};
 use relume_nn::checkpoint::{Checkpoint, Format};
 
 use crate::exit::{Code, Failure};
@@ -11,8 +11,6 @@ use crate::model_cache::Cache;
 
 /// Metadata key under which a weights file names its model.
 pub(super) const ARCHITECTURE: &str = "modelspec.architecture";
-/// Bytes of the largest weights file that is read.
-const LARGEST: u64 = 8 << 30;
 
 /// Weights that are known to be for a card, and their bytes.
 pub(super) struct Stored {

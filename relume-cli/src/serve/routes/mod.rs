@@ -17,12 +17,13 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Query, Request};
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio_util::io::ReaderStream;
 
 use super::guard::guard;
+use super::paced::pace;
 use super::problem::Problem;
 use super::{App, names, openapi, page};
 
@@ -70,6 +71,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         // Uploads count their bytes themselves.
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(pace))
         .layer(from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)
 }

@@ -188,6 +188,27 @@ fn ten_gigabytes_are_refused_early() {
 }
 
 #[test]
+fn the_head_of_a_part_cannot_fill_the_memory() {
+    let folder = folder();
+    let served = Served::start(folder.path(), &["--max-upload", "400"]);
+    let head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 300000000\r\n\r\n\
+                --B\r\nX: ";
+    let mut stream = TcpStream::connect(&served.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    let piece = vec![b'a'; 1 << 20];
+    // The server refuses long before all of it came.
+    let sent = (0..280).take_while(|_| stream.write_all(&piece).is_ok()).count();
+    let answer = Answer::read(stream);
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.text().contains("head without an end"), "{}", answer.text());
+    assert!(sent < 100, "{sent} MB were taken");
+    let many = (0..1200).fold(Form::default(), |form, _| form.field("model", "sem"));
+    served.post("/v1/jobs", &many).assert_problem(413, "parts");
+}
+
+#[test]
 fn slow_clients_hold_nobody_up() {
     let folder = folder();
     let served = Served::start(folder.path(), &["--patience", "1"]);

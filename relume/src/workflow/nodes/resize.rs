@@ -1,9 +1,9 @@
 //! Another size.
 
 use relume_media::resize::{Filter, resize};
-use relume_media::{Image, Size};
+use relume_media::{Image, Limits, Size};
 
-use crate::Result;
+use crate::{Error, Result};
 use crate::workflow::{Call, NodeCard, Param, ParamKind, Port, PortType, Standard, Value, Work};
 
 /// The picture at another size, weighed in linear light.
@@ -45,6 +45,10 @@ fn run(call: &Call<'_>) -> Result<Vec<Value>> {
     }
     let side = |length: usize| ((length as f32 * scale).round() as usize).max(1);
     let size = Size::new(side(image.width()), side(image.height()));
+    if Limits::default().check_size(size).is_err() {
+        let message = format!("resize: {size} pixels are beyond the limit; choose a smaller scale");
+        return Err(Error::Parameter(message));
+    }
     if size == image.size() {
         return Ok(vec![Value::Image(image.clone())]);
     }
