@@ -2,6 +2,7 @@
 //!
 //! Slow on purpose. The other executors are compared with this one.
 
+pub(crate) mod motion;
 pub(crate) mod tokens;
 
 use std::collections::BTreeMap;
@@ -131,6 +132,22 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::ChannelPool => channel_pool(x),
         Layer::Softmax { groups } => softmax(x, *groups),
         Layer::GlobalPool => global_pool(x),
+        Layer::GlobalMax => {
+            let area = x.shape[2] * x.shape[3];
+            let most = |plane: &[f32]| plane.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let values = x.values.chunks(area).map(most).collect();
+            Tensor::new([x.shape[0], x.shape[1], 1, 1], values)
+        }
+        Layer::AveragePool(r) => average_pool(x, *r),
+        Layer::Warp => motion::warp(x, inputs[1]),
+        Layer::Correlate(radius) => motion::correlate(x, inputs[1], *radius),
+        Layer::Match { radius } => {
+            let of = |suffix| parameter(weights, node, suffix)[0];
+            let numbers = ["burnt", "certain", "cycle"].map(of);
+            motion::find(inputs, *radius, numbers)
+        }
+        Layer::Propagate => motion::propagate(inputs, parameter(weights, node, "reach")[0]),
+        Layer::Recover => motion::recover(inputs),
         Layer::WindowAttention(windows) => {
             attention(*windows, x, parameter(weights, node, "pos_embedding"))
         }
@@ -242,6 +259,14 @@ fn blur_halve(x: &Tensor) -> Tensor {
             }
         }
         sum as f32
+    })
+}
+
+fn average_pool(x: &Tensor, r: usize) -> Tensor {
+    let [n, c, h, w] = x.shape;
+    Tensor::from_fn([n, c, h / r, w / r], |n, c, y, i| {
+        let at = |k: usize| f64::from(x.at(n, c, y * r + k / r, i * r + k % r));
+        ((0..r * r).map(at).sum::<f64>() / (r * r) as f64) as f32
     })
 }
 

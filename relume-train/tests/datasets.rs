@@ -21,7 +21,7 @@ fn red(image: &Image<relume_media::Srgb>) -> f32 {
 }
 
 fn part(split: &str) -> OpenOptions {
-    OpenOptions { split: Some(split.to_owned()), manifest: None }
+    OpenOptions { split: Some(split.to_owned()), ..OpenOptions::default() }
 }
 
 /// Names of the items with the reds of their pictures.

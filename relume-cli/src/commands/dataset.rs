@@ -93,7 +93,11 @@ enum Way {
 impl Which {
     /// The dataset at `path`, and its kind.
     pub(super) fn open(&self, path: &Path) -> Result<(&'static str, Box<dyn Dataset>), Failure> {
-        let options = OpenOptions { split: self.split.clone(), manifest: self.manifest.clone() };
+        let options = OpenOptions {
+            split: self.split.clone(),
+            manifest: self.manifest.clone(),
+            ..OpenOptions::default()
+        };
         let card = datasets::kind_of(path, self.kind.as_deref())?;
         Ok((card.name, datasets::open(path, Some(card.name), &options)?))
     }

@@ -3,8 +3,14 @@
 use super::messages::Attribute;
 use super::{Writer, tokens, windows};
 use crate::graph::{Node, NodeId};
-use crate::layer::{Conv, Layer, Pointwise};
+use crate::layer::{Conv, Layer, Pointwise, UNSURE};
 use crate::relight::KNEE;
+
+/// Whether this layer can be written.
+pub(super) fn is_known(layer: &Layer) -> bool {
+    use Layer::{Correlate, Match, Propagate, Recover, Warp};
+    !matches!(layer, Warp | Correlate(_) | Match { .. } | Propagate | Recover)
+}
 
 /// Adds the operators that make the value of `node`.
 pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
@@ -62,6 +68,17 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
         Layer::ChannelPool => channel_pool(w, name, x, &out),
         Layer::Softmax { groups } => softmax(w, node, *groups, x, &out),
         Layer::GlobalPool => w.operator("GlobalAveragePool", &[x], &out, Vec::new()),
+        Layer::GlobalMax => w.operator("GlobalMaxPool", &[x], &out, Vec::new()),
+        Layer::AveragePool(r) => {
+            let sides = ["kernel_shape", "strides"].map(|name| Attribute::ints(name, &[*r; 2]));
+            w.operator("AveragePool", &[x], &out, sides.into());
+        }
+        // `export` refuses these.
+        Layer::Warp
+        | Layer::Correlate(_)
+        | Layer::Match { .. }
+        | Layer::Propagate
+        | Layer::Recover => {}
         Layer::Relight => relight(w, name, x, inputs[1], &out),
         Layer::WindowAttention(shape) => windows::attention(w, node, *shape, x, &out),
         Layer::ToHsv => windows::to_hsv(w, name, x, &out),
@@ -136,6 +153,22 @@ fn pointwise(w: &mut Writer<'_>, function: Pointwise, x: &str, out: &str) {
         Pointwise::Scale(factor) => {
             let factor = w.number(factor);
             w.operator("Mul", &[x, &factor], out, Vec::new());
+        }
+        Pointwise::LogLight(top) => {
+            let mut steps = Steps { w, node: out };
+            let light = steps.with("Max", x, 0.0);
+            let scaled = steps.with("Mul", &light, 255.0);
+            let shifted = steps.with("Add", &scaled, 1.0);
+            let logarithm = w.step(out, "Log", &[&shifted], Vec::new());
+            let factor = w.number(1.0 / (255.0 * top).ln_1p());
+            w.operator("Mul", &[&logarithm, &factor], out, Vec::new());
+        }
+        Pointwise::Logit => {
+            let (low, high, one) = (w.number(UNSURE), w.number(1.0 - UNSURE), w.number(1.0));
+            let p = w.step(out, "Clip", &[x, &low, &high], Vec::new());
+            let rest = w.step(out, "Sub", &[&one, &p], Vec::new());
+            let odds = w.step(out, "Div", &[&p, &rest], Vec::new());
+            w.operator("Log", &[&odds], out, Vec::new());
         }
     }
 }

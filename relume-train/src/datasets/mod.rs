@@ -114,6 +114,8 @@ pub struct OpenOptions {
     pub split: Option<String>,
     /// A tab-separated list with columns `path` and `tier`: only files of tier `free` are used.
     pub manifest: Option<PathBuf>,
+    /// File names (`*` for anything) that are left out.
+    pub except: Vec<String>,
 }
 
 /// Opens the dataset at `path`, of the named kind or of the one its layout shows.

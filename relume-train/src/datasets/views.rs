@@ -111,11 +111,26 @@ impl Views {
         least: usize,
         augment: &Augment,
     ) -> Result<Item> {
+        self.drawn(rng, least)?.random_view(rng, side, augment)
+    }
+
+    /// A random item, all of it.
+    ///
+    /// # Errors
+    /// As [`random_view`](Self::random_view).
+    pub fn random_whole(&self, rng: &mut impl Rng) -> Result<Item> {
+        let stored = self.drawn(rng, 1)?;
+        let rect = Rect { x: 0, y: 0, size: stored.size() };
+        stored.cut(&|pixels| pixels.cut(rect))
+    }
+
+    /// A random item that can be used.
+    fn drawn(&self, rng: &mut impl Rng, least: usize) -> Result<Arc<Stored>> {
         let mut last = String::new();
         for _ in 0..DRAWS {
             let index = self.indices[rng.random_range(0..self.indices.len())];
             match self.stored(index, least) {
-                Ok(stored) => return stored.random_view(rng, side, augment),
+                Ok(stored) => return Ok(stored),
                 Err(error) => last = error.to_string(),
             }
         }

@@ -22,6 +22,7 @@ mod l2;
 mod linear;
 mod log_gradient;
 mod log_light;
+mod matching;
 mod ms_ssim;
 mod parameters;
 mod perceptual;
@@ -30,6 +31,7 @@ mod prompt;
 mod pu21;
 mod spatial_consistency;
 mod ssim;
+mod temporal;
 
 use burn::tensor::Tensor;
 
@@ -63,6 +65,7 @@ pub const LOSSES: &[&LossCard] = &[
     &l2::CARD,
     &log_gradient::CARD,
     &log_light::CARD,
+    &matching::CARD,
     &ms_ssim::CARD,
     &perceptual::CARD,
     &prior::CARD,
@@ -70,6 +73,7 @@ pub const LOSSES: &[&LossCard] = &[
     &pu21::CARD,
     &spatial_consistency::CARD,
     &ssim::CARD,
+    &temporal::CARD,
 ];
 
 /// A differentiable judgement of what a network gave.
