@@ -42,7 +42,7 @@ pub(crate) fn warp(x: &[f32], motion: &[f32], (channels, height, width): Shape) 
 pub(crate) fn overlap(length: usize, by: isize) -> (std::ops::Range<usize>, usize) {
     let start = (-by).clamp(0, length as isize) as usize;
     let end = (length as isize - by).clamp(start as isize, length as isize) as usize;
-    (start..end, (start as isize + by).max(0) as usize)
+    if start == end { (0..0, 0) } else { (start..end, (start as isize + by) as usize) }
 }
 
 /// Mean over the channels of `a · b`, `b` moved by up to `radius` pixels: `[(2 radius + 1)², h, w]`.

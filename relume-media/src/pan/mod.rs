@@ -292,7 +292,7 @@ impl<'a> Pan<'a> {
             Some((i, own)) => self.things[i].rotation(to as f32).apply(own),
         };
         let there = self.path.pose(to as f32).project(later, sides)?;
-        let inside = (0..2).all(|axis| (0.5..=sides[axis] - 0.5).contains(&there[axis]));
+        let inside = (0..2).all(|axis| (0.49..=sides[axis] - 0.49).contains(&there[axis]));
         let hidden = self.front(later, to as f32).map(|(i, _)| i) != front.map(|(i, _)| i);
         Some((there, inside && !hidden))
     }

@@ -11,6 +11,9 @@ use crate::models::oxnet::{
 };
 use crate::{Error, Result};
 
+/// Output of the decoder: refined motion.
+const MOTION: &str = "motion_4";
+
 /// Share of clipped pixels below which a frame is left as it is.
 pub const TINY: f32 = 0.0005;
 /// Most stops by which matched light may contradict the bookkeeping of exposures.
@@ -164,6 +167,28 @@ impl OxNet {
             let share = Tensor::zeros([1, 1, height, width]);
             return Ok(Answer { light: signals.light.clone(), share });
         }
+        let (network, told) = self.told(frame, reference);
+        let mut made = network.run_fixed(&told, &[RESTORED, SHARE])?;
+        let mut take = |name: &str| {
+            let missing = || relume_nn::Error::Run(format!("the decoder gave no {name}"));
+            made.remove(name).ok_or_else(missing)
+        };
+        Ok(Answer { light: take(RESTORED)?, share: take(SHARE)? })
+    }
+
+    /// The refined motion to a reference, `[1, 2, h/4, w/4]`, in pixels of that size.
+    ///
+    /// # Errors
+    /// When they are of different sizes.
+    pub fn motion(&self, frame: &Encoded, reference: (&Encoded, &Found)) -> Result<Tensor> {
+        let (network, told) = self.told(frame, Some(reference));
+        let missing = || relume_nn::Error::Run(format!("the decoder gave no {MOTION}"));
+        Ok(network.run_fixed(&told, &[MOTION])?.remove(MOTION).ok_or_else(missing)?)
+    }
+
+    /// The decoder for this case, and its inputs.
+    fn told(&self, frame: &Encoded, reference: Option<(&Encoded, &Found)>) -> (&Network, Feeds) {
+        let signals = &frame.signals;
         let area = signals.frame.shape[2] * signals.frame.shape[3];
         let map = |values: Vec<f32>| {
             Tensor::new([1, 1, signals.frame.shape[2], signals.frame.shape[3]], values)
@@ -198,12 +223,7 @@ impl OxNet {
                 &self.with_reference
             }
         };
-        let mut made = network.run_fixed(&told, &[RESTORED, SHARE])?;
-        let mut take = |name: &str| {
-            let missing = || relume_nn::Error::Run(format!("the decoder gave no {name}"));
-            made.remove(name).ok_or_else(missing)
-        };
-        Ok(Answer { light: take(RESTORED)?, share: take(SHARE)? })
+        (network, told)
     }
 }
 

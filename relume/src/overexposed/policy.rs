@@ -129,6 +129,20 @@ impl Glance {
         Self { clipped, detail: bright as f32 / AREA as f32, exposure, maps }
     }
 
+    /// All of it in a row.
+    pub(super) fn to_row(&self) -> Vec<f32> {
+        let mut row = self.maps.clone();
+        row.extend([self.clipped, self.detail, self.exposure]);
+        row
+    }
+
+    /// The inverse of [`to_row`](Self::to_row).
+    pub(super) fn from_row(row: &[f32]) -> Option<Self> {
+        let (maps, numbers) = row.split_at_checked(4 * AREA)?;
+        let [clipped, detail, exposure] = *numbers else { return None };
+        Some(Self { maps: maps.to_vec(), clipped, detail, exposure })
+    }
+
     /// A glance at nothing, with these numbers.
     #[cfg(test)]
     pub(super) fn of_numbers(clipped: f32, detail: f32, exposure: f32) -> Self {
@@ -160,6 +174,20 @@ impl Shown {
         };
         let map = (0..AREA).map(at).collect();
         Self { covered: found.covered, sure: found.sure, moved: found.moved, map }
+    }
+
+    /// All of it in a row.
+    pub(super) fn to_row(&self) -> Vec<f32> {
+        let mut row = self.map.clone();
+        row.extend([self.covered, self.sure, self.moved]);
+        row
+    }
+
+    /// The inverse of [`to_row`](Self::to_row).
+    pub(super) fn from_row(row: &[f32]) -> Option<Self> {
+        let (map, numbers) = row.split_at_checked(AREA)?;
+        let [covered, sure, moved] = *numbers else { return None };
+        Some(Self { map: map.to_vec(), covered, sure, moved })
     }
 }
 

@@ -4,10 +4,13 @@
 use relume_media::pan::Pan;
 use relume_media::{Image, Linear};
 
+use relume_nn::weights::Precision;
+use relume_nn::{Array, Weights};
+
 use super::network::{Encoded, OxNet};
 use super::policy::{Glance, Policy, Shown, State};
 use super::signals::Signals;
-use crate::Result;
+use crate::{Error, Result};
 use crate::metrics::pu21::pu21_shown;
 
 /// The code of 10,000 cd/m².
@@ -62,6 +65,53 @@ impl Table {
             table.shown.push(shown);
             table.rewards.push(rewards);
             earlier.push(encoded);
+        }
+        Ok(table)
+    }
+
+    /// The table as a safetensors file.
+    ///
+    /// # Errors
+    /// When the format cannot hold it.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut file = Weights::default();
+        let mut put = |name: &str, rows: usize, values: Vec<f32>| {
+            let shape = vec![rows, values.len() / rows.max(1)];
+            file.insert(name, Array { shape, values });
+        };
+        let pairs = self.rewards.iter().map(Vec::len).sum();
+        put("glances", self.len(), self.glances.iter().flat_map(Glance::to_row).collect());
+        put("shown", pairs, self.shown.iter().flatten().flat_map(Shown::to_row).collect());
+        put("rewards", pairs, self.rewards.iter().flatten().copied().collect());
+        Ok(file.to_safetensors(Precision::F32)?)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) made.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the file is no table.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let file = Weights::from_safetensors(bytes)?;
+        let wrong = || Error::Model("this file is no table of rewards".into());
+        let rows = |name: &str| {
+            let array = file.get(name).filter(|array| array.shape.len() == 2).ok_or_else(wrong)?;
+            let each = array.shape[1].max(1);
+            Ok::<_, Error>(array.values.chunks_exact(each).map(<[f32]>::to_vec).collect::<Vec<_>>())
+        };
+        let glances = rows("glances")?.into_iter().map(|row| Glance::from_row(&row));
+        let glances: Vec<Glance> = glances.collect::<Option<_>>().ok_or_else(wrong)?;
+        let shown = rows("shown")?.into_iter().map(|row| Shown::from_row(&row));
+        let shown: Option<Vec<Shown>> = shown.collect();
+        let (mut shown, mut values) = (shown.ok_or_else(wrong)?, rows("rewards")?.concat());
+        let count = glances.len();
+        if shown.len() != values.len() || 2 * shown.len() != count * count.saturating_sub(1) {
+            return Err(wrong());
+        }
+        let mut table = Self { glances, shown: Vec::new(), rewards: Vec::new() };
+        for t in 0..count {
+            let (later, rest) = (shown.split_off(t), values.split_off(t));
+            table.shown.push(std::mem::replace(&mut shown, later));
+            table.rewards.push(std::mem::replace(&mut values, rest));
         }
         Ok(table)
     }
@@ -194,6 +244,10 @@ mod tests {
             best = best.max(sum / 8.0);
         }
         assert!((table.oracle().reward - best).abs() < 1e-6);
+        let nothing = super::Shown::from_row(&vec![0.0; super::super::MAP.0 * super::super::MAP.1 + 3]);
+        table.shown = (0..9).map(|t| vec![nothing.clone().unwrap(); t]).collect();
+        let read = Table::from_bytes(&table.to_bytes().unwrap()).unwrap();
+        assert_eq!((read.rewards, read.glances), (table.rewards.clone(), table.glances.clone()));
         assert!(table.best_of_all() >= best);
     }
 }
