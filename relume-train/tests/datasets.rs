@@ -30,7 +30,7 @@ fn contents(set: &dyn Dataset) -> Vec<(String, Vec<f32>)> {
         Item::Sharp(picture) | Item::Alone(picture) => vec![red(&picture)],
         Item::Pair { input, target } => vec![red(&input), red(&target)],
         Item::Series { exposures, .. } => exposures.iter().map(red).collect(),
-        Item::Scene(_) => Vec::new(),
+        Item::Scene(_) | Item::Table(_) => Vec::new(),
     };
     (0..set.len()).map(|index| (set.name(index), reds(set.read(index).unwrap()))).collect()
 }

@@ -26,6 +26,7 @@ mod matching;
 mod ms_ssim;
 mod parameters;
 mod perceptual;
+mod policy;
 mod prior;
 mod prompt;
 mod pu21;
@@ -68,6 +69,7 @@ pub const LOSSES: &[&LossCard] = &[
     &matching::CARD,
     &ms_ssim::CARD,
     &perceptual::CARD,
+    &policy::CARD,
     &prior::CARD,
     &prompt::CARD,
     &pu21::CARD,

@@ -22,7 +22,7 @@ parameters! {
     /// targets say of every first is not read.
     Temporal {
         /// Output with the light.
-        output: String = "restored".into(),
+        output: String = "recovered".into(),
         /// Target with the motion to the frame before, `[2 n, 2, h, w]`.
         motion: String = "before".into(),
         /// Target that is 1 where that is visible.

@@ -6,6 +6,7 @@ pub mod cues;
 mod lantern;
 mod overexposed;
 mod paired;
+mod selection;
 mod shrinks;
 mod zero_reference;
 
@@ -31,6 +32,7 @@ pub const TASKS: &[&TaskCard] = &[
     &alen::LOCAL,
     &lantern::CARD,
     &overexposed::CARD,
+    &selection::CARD,
     &cues::CARD,
     &shrinks::CARD,
     &zero_reference::CARD,

@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use relume::models::oxnet::{
-    CLIPPING, EXPOSURE, FRAME, LIGHT, REFERENCE, REFERENCE_LIGHT, RESTORED, TOP,
+    CLIPPING, EXPOSURE, FRAME, LIGHT, REFERENCE, REFERENCE_LIGHT, RECOVERED, TOP,
 };
 use relume::overexposed::{Signals, no_reference};
 use relume_media::pan::{Pan, PanFrame, PanMotion, PanOptions, Scene};
@@ -24,7 +24,7 @@ pub(super) const CARD: TaskCard = TaskCard {
     fits: |graph| inputs(graph).contains(&FRAME) && inputs(graph).contains(&REFERENCE),
     typical: |graph| (CARD.fits)(graph),
     build: |_, stage| Ok(Box::new(Overexposed { pan: stage.pan.clone() })),
-    losses: &[("log_light", 1.0, RESTORED)],
+    losses: &[("log_light", 1.0, RECOVERED)],
 };
 
 /// Target: clipped pixels, `[n, 1, h, w]`.
@@ -86,7 +86,7 @@ impl Task for Overexposed {
     }
 
     fn output(&self) -> &str {
-        RESTORED
+        RECOVERED
     }
 
     fn restore(
@@ -96,9 +96,9 @@ impl Task for Overexposed {
     ) -> Result<Vec<(&'static str, Image<Srgb>)>> {
         let signals = Signals::of(picture);
         let feeds = told(&signals, None);
-        let mut answer = network(&feeds, &[RESTORED])?;
-        let missing = || relume_nn::Error::Run(format!("the network gave no {RESTORED}"));
-        let light = answer.remove(RESTORED).ok_or_else(missing)?;
+        let mut answer = network(&feeds, &[RECOVERED])?;
+        let missing = || relume_nn::Error::Run(format!("the network gave no {RECOVERED}"));
+        let light = answer.remove(RECOVERED).ok_or_else(missing)?;
         let darker = |image: Image<relume_media::Linear>| image.map(|v| (0.25 * v).min(1.0)).to_srgb();
         let before = signals.crop(&signals.light);
         Ok(vec![("two_stops_less", darker(before)), ("restored", darker(signals.crop(&light)))])
@@ -185,7 +185,7 @@ fn sample(
     let light = truth.map(|v| v.min(TOP));
     let planes = [0, 1, 2].map(|c| Plane { size: light.size(), values: light.channel(c).to_vec() });
     let targets = [
-        (RESTORED, laid(&planes.each_ref(), signals.padded())),
+        (RECOVERED, laid(&planes.each_ref(), signals.padded())),
         (LOST, Tensor::new(shape(1), signals.mask().to_vec())),
         (MOTION, motion),
         (VISIBLE, visible),

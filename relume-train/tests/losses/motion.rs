@@ -37,7 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
             x["confidence"].with(&right, |p, right| cross_entropy(p, right > 0.5)).mean()
         }),
     };
-    vec![flow, confidence, copy_gate(), matching(), temporal()]
+    vec![flow, confidence, copy_gate(), matching(), temporal(), policy()]
 }
 
 fn flow_errors(x: &Plane, truth: &Plane) -> Plane {
@@ -129,7 +129,7 @@ fn temporal() -> Case {
         kind: "temporal",
         table: "",
         loss: None,
-        outputs: [("restored", Plane::random([4, 3, 5, 6], 23, 0.5, 4.0))].into(),
+        outputs: [("recovered", Plane::random([4, 3, 5, 6], 23, 0.5, 4.0))].into(),
         targets: [
             ("before", Plane::random([4, 2, 5, 6], 24, -1.5, 1.5)),
             ("before_visible", seen),
@@ -139,7 +139,7 @@ fn temporal() -> Case {
         .into(),
         feeds: Planes::new(),
         reference: Box::new(|x, t, _| {
-            let (light, motion) = (&x["restored"], &t["before"]);
+            let (light, motion) = (&x["recovered"], &t["before"]);
             let (mut sum, mut weights) = (0.0, 0.0);
             for ([n, c, y, i], now) in light.places().filter(|([n, ..], _)| n % 2 == 1) {
                 let right = i as f64 + motion.at(n, 0, y, i);
@@ -156,6 +156,38 @@ fn temporal() -> Case {
                 weights += weight;
             }
             sum / weights
+        }),
+    }
+}
+
+fn policy() -> Case {
+    Case {
+        kind: "policy",
+        table: "frames = 4\nentropy = 0.1\nscale = 2.0",
+        loss: None,
+        outputs: [("adopt", Plane::random([12, 1, 1, 1], 28, -2.0, 2.0))].into(),
+        targets: [("reward", Plane::random([12, 1, 1, 1], 29, 0.0, 1.0))].into(),
+        feeds: Planes::new(),
+        reference: Box::new(|x, t, _| {
+            // All ways through a clip of four frames: each decision is yes or no.
+            let pair = |t: usize, r: usize| t * (t - 1) / 2 + r;
+            let mut sum = 0.0;
+            for clip in 0..2 {
+                for choices in 0..8_usize {
+                    let (mut reference, mut chance, mut gained) = (0, 1.0, 0.0);
+                    for frame in 1..4 {
+                        let at = 6 * clip + pair(frame, reference);
+                        let p = 1.0 / (1.0 + (-x["adopt"].values[at]).exp());
+                        let bits = -(p * p.log2() + (1.0 - p) * (1.0 - p).log2());
+                        gained += 2.0 * t["reward"].values[at] + 0.1 * bits;
+                        let yes = choices >> (frame - 1) & 1 == 1;
+                        chance *= if yes { p } else { 1.0 - p };
+                        reference = if yes { frame } else { reference };
+                    }
+                    sum += chance * gained;
+                }
+            }
+            -sum / 6.0
         }),
     }
 }

@@ -31,7 +31,7 @@ pub const REFERENCE_LIGHT: &str = "reference_light";
 /// Input: stops by which the frame is exposed more than the reference, `[n, 1, 1, 1]`.
 pub const EXPOSURE: &str = "exposure";
 /// Output: linear light, `[n, 3, h, w]`, at least the frame's.
-pub const RESTORED: &str = "restored";
+pub const RECOVERED: &str = "recovered";
 /// Output: the share of the lost light that was copied and not invented, `[n, 1, h, w]`.
 pub const SHARE: &str = "share";
 /// Output: motion to the reference and a confidence at 1/16, `[n, 3, h/16, w/16]`.
@@ -58,7 +58,7 @@ pub static S: ModelCard = ModelCard {
     help: "over-exposed parts of video frames and photos: copied from a reference, else invented",
     source: "relume, after the claims of Xing et al. 2023, Online Overexposed Pixels Hallucination in \
              Videos with Adaptive Reference Frame Selection",
-    output: RESTORED,
+    output: RECOVERED,
     graph: || build(S.name, &SMALL, CARD_SIZE),
     weights: None,
 };
@@ -68,7 +68,7 @@ pub static B: ModelCard = ModelCard {
     name: "ox-net-b",
     help: "ox-net-s with more channels and blocks; to be trained on a GPU",
     source: S.source,
-    output: RESTORED,
+    output: RECOVERED,
     graph: || build(B.name, &LARGE, CARD_SIZE),
     weights: None,
 };
@@ -527,13 +527,13 @@ impl<'a> Net<'a> {
                 let decided = self.conv(&format!("head.{down}"), x, 4, 3);
                 let copied = if scale == 2 { seen.coarse } else { seen.fine[0] };
                 let (light, clipping) = (self.pool(view.light, down), self.pool(view.clipping, down));
-                self.recover(&format!("{RESTORED}_{down}"), [light, clipping], copied, decided);
+                self.recover(&format!("{RECOVERED}_{down}"), [light, clipping], copied, decided);
             }
         }
         let decided = self.conv("head.1", x, 16, 3);
         let decided = self.plain("head.1.shuffle", Layer::PixelShuffle(2), &[decided]);
         let copied = seen.fine[2];
-        self.recover(RESTORED, [view.light, view.clipping], copied, decided);
+        self.recover(RECOVERED, [view.light, view.clipping], copied, decided);
         let logit = self.part("share.logit", decided, 3..4);
         let open = self.curve("share.open", Pointwise::Sigmoid, logit);
         let share = self.product(open, copied.valid);

@@ -101,7 +101,8 @@ mod tests {
         let token = |i: usize| {
             let place = [(i % 8) as f64, (i / 8) as f64];
             let right = [1.5 + 0.1 * place[0], -2.0 + 0.05 * place[1]];
-            let motion = if i % 10 < wrong { [9.0 - i as f64 / 3.0, 4.0] } else { right };
+            let anywhere = [(i * i * 7 % 23) as f64 - 9.0, (i * i * i * 5 % 19) as f64 - 4.0];
+            let motion = if i % 10 < wrong { anywhere } else { right };
             Token { place, motion, sure: 0.9 }
         };
         (0..64).map(token).collect()

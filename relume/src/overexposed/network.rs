@@ -7,7 +7,7 @@ use super::affine::{Affine, Token};
 use super::signals::Signals;
 use crate::models::oxnet::{
     self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, LIGHT, MASK, OPEN, REFERENCE_FEATURES,
-    REFERENCE_LIGHT, RESTORED, SHARE, Widths,
+    REFERENCE_LIGHT, RECOVERED, SHARE, Widths,
 };
 use crate::{Error, Result};
 
@@ -168,12 +168,12 @@ impl OxNet {
             return Ok(Answer { light: signals.light.clone(), share });
         }
         let (network, told) = self.told(frame, reference);
-        let mut made = network.run_fixed(&told, &[RESTORED, SHARE])?;
+        let mut made = network.run_fixed(&told, &[RECOVERED, SHARE])?;
         let mut take = |name: &str| {
             let missing = || relume_nn::Error::Run(format!("the decoder gave no {name}"));
             made.remove(name).ok_or_else(missing)
         };
-        Ok(Answer { light: take(RESTORED)?, share: take(SHARE)? })
+        Ok(Answer { light: take(RECOVERED)?, share: take(SHARE)? })
     }
 
     /// The refined motion to a reference, `[1, 2, h/4, w/4]`, in pixels of that size.

@@ -108,7 +108,10 @@ pub fn no_reference((height, width): (usize, usize)) -> Tensor {
 
 /// Place `i` of an axis of `length` pixels that goes on in its mirror.
 fn mirrored(i: usize, length: usize) -> usize {
-    let period = 2 * length.max(2) - 2;
+    if length < 2 {
+        return 0;
+    }
+    let period = 2 * length - 2;
     let place = i % period;
     if place < length { place } else { period - place }
 }
