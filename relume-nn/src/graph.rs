@@ -401,7 +401,11 @@ fn motion_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
         Layer::Propagate => (3, &[c, c, 3]),
         _ => (3, &[3, 3, 3, 1, 4]),
     };
-    match inputs.iter().zip(wanted).find(|(node, c)| (node.channels, node.extent) != (**c, x.extent)) {
+    match inputs
+        .iter()
+        .zip(wanted)
+        .find(|(node, c)| (node.channels, node.extent) != (**c, x.extent))
+    {
         None => Ok((channels, x.extent)),
         Some((node, wanted)) => Err(format!(
             "{} must have {wanted} channels of {:?}, it has {} of {:?}",

@@ -28,9 +28,7 @@ pub(crate) fn warp(x: &[f32], motion: &[f32], (channels, height, width): Shape) 
         let rows = bordered.chunks_exact_mut(width + 3).skip(1);
         rows.zip(x.chunks_exact(width)).for_each(|(to, from)| to[1..=width].copy_from_slice(from));
         for (to, &(first, [across, down])) in out.iter_mut().zip(&taps) {
-            let row = |at: usize| {
-                bordered[at] * (1.0 - across) + bordered[at + 1] * across
-            };
+            let row = |at: usize| bordered[at] * (1.0 - across) + bordered[at + 1] * across;
             let first = first as usize;
             *to = row(first) * (1.0 - down) + row(first + width + 3) * down;
         }
@@ -130,7 +128,11 @@ pub(crate) fn find(
     let back = ways_back(&scores, (count, width));
     let one = |(q, row): (usize, &[f32])| {
         let mut best = 0;
-        row.iter().enumerate().for_each(|(k, score)| if *score > row[best] { best = k });
+        row.iter().enumerate().for_each(|(k, score)| {
+            if *score > row[best] {
+                best = k
+            }
+        });
         let (x, y) = (best % width, best / width);
         let columns = x.saturating_sub(radius)..(x + radius + 1).min(width);
         let rows = y.saturating_sub(radius)..(y + radius + 1).min(height);

@@ -92,7 +92,8 @@ fn given(case: &Case, n: usize) -> (Graph, Weights, Feeds, ChaCha8Rng) {
     for (_, array) in weights.iter_mut() {
         array.values.iter_mut().for_each(|v| *v += rng.random_range(-0.3..0.3));
     }
-    let mut draw = || Tensor::from_fn([n, 4, SIZE.0, SIZE.1], |_, _, _, _| rng.random_range(-1.5..1.5));
+    let mut draw =
+        || Tensor::from_fn([n, 4, SIZE.0, SIZE.1], |_, _, _, _| rng.random_range(-1.5..1.5));
     let feeds = Feeds::from([("x".to_owned(), draw()), ("z".to_owned(), draw())]);
     (graph, weights, feeds, rng)
 }
@@ -120,9 +121,13 @@ fn a_moved_picture_is_found_again() {
     let graph = g.finish().unwrap();
     let at = |c: usize, y: usize, x: usize| f32::from(u8::from(c == y * 6 + x)) * 12.0;
     let here = Tensor::from_fn([1, 30, 5, 6], |_, c, y, x| at(c, y, x));
-    let there = Tensor::from_fn([1, 30, 5, 6], |_, c, y, x| {
-        if y >= 1 && x >= 2 { at(c, y - 1, x - 2) } else { 0.0 }
-    });
+    let there =
+        Tensor::from_fn(
+            [1, 30, 5, 6],
+            |_, c, y, x| {
+                if y >= 1 && x >= 2 { at(c, y - 1, x - 2) } else { 0.0 }
+            },
+        );
     let feeds = [("x", here), ("z", there), ("burnt", Tensor::zeros([1, 1, 5, 6]))];
     let feeds = feeds.map(|(name, tensor)| (name.to_owned(), tensor)).into();
     let out = reference::run(&graph, &Weights::initial(&graph, 1), &feeds, &["y"]).unwrap();

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use relume::models::oxnet::{
-    self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, LIGHT, MASK, OPEN, REFERENCE,
-    REFERENCE_FEATURES, REFERENCE_LIGHT, RECOVERED, SHARE, Widths,
+    self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, LIGHT, MASK, OPEN, RECOVERED, REFERENCE,
+    REFERENCE_FEATURES, REFERENCE_LIGHT, SHARE, Widths,
 };
 use relume::overexposed::{Signals, no_reference};
 use relume_media::pan::{Pan, PanOptions, Scene};
@@ -14,12 +14,8 @@ use relume_nn::cpu::Network;
 use relume_nn::{Feeds, Graph, Tensor, Weights, reference};
 
 const SIZE: (usize, usize) = (128, 128);
-const FEW: Widths = Widths {
-    channels: [8, 8, 32, 32],
-    encoder: [1, 1, 1, 2],
-    decoder: [1, 1, 1],
-    attention: true,
-};
+const FEW: Widths =
+    Widths { channels: [8, 8, 32, 32], encoder: [1, 1, 1, 2], decoder: [1, 1, 1], attention: true };
 
 fn whole() -> (Graph, Weights) {
     let graph = oxnet::build("few", &FEW, SIZE).unwrap();
@@ -58,7 +54,12 @@ fn told(frame: &Signals, other: Option<&Signals>) -> Feeds {
 }
 
 /// Runs a part by the fast executor.
-fn run(graph: Graph, weights: &Weights, feeds: &Feeds, wanted: &[&str]) -> BTreeMap<String, Tensor> {
+fn run(
+    graph: Graph,
+    weights: &Weights,
+    feeds: &Feeds,
+    wanted: &[&str],
+) -> BTreeMap<String, Tensor> {
     let keys: Vec<String> = graph.parameters().into_iter().map(|(key, _)| key).collect();
     let own = weights.clone().retaining(|key| keys.iter().any(|known| known == key));
     Network::new(graph, own).unwrap().run_fixed(feeds, wanted).unwrap()

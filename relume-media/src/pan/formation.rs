@@ -61,7 +61,8 @@ impl Formation {
         let (other, kind) = (dice.unit(), dice.unit());
         let (n, a) = (0.9 + 0.1 * dice.normal(), 0.6 + 0.1 * dice.normal());
         let sigmoid = Curve::Sigmoid { n: n.clamp(0.2, 2.5), a: a.clamp(0.05, 5.0) };
-        let bent = Curve::Bent { exponent: dice.between([0.8, 1.2]), bend: dice.between([-0.3, 0.5]) };
+        let bent =
+            Curve::Bent { exponent: dice.between([0.8, 1.2]), bend: dice.between([-0.3, 0.5]) };
         let curve = match (other < options.curve_share, kind < 5.0 / 7.0) {
             (false, _) => Curve::Srgb,
             (true, true) => sigmoid,

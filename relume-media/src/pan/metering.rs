@@ -87,7 +87,8 @@ impl Metering {
                 continue;
             }
             sum += seen;
-            let step = (self.follow * seen + self.integral * sum).clamp(-self.fastest, self.fastest);
+            let step =
+                (self.follow * seen + self.integral * sum).clamp(-self.fastest, self.fastest);
             exact = (exact + step).clamp(-LIMIT, LIMIT);
         }
         exposures
@@ -107,7 +108,9 @@ mod tests {
         assert!((40..=42).all(|t| ev[t] == ev[0]), "two frames late: {ev:?}");
         let last = camera.error(&frames[119], 8, ev[119] - camera.compensation);
         assert!(last.abs() <= camera.dead_band + 0.3, "{last}");
-        assert!(ev.windows(2).all(|pair| (pair[0] - pair[1]).abs() <= camera.fastest + camera.step));
+        assert!(
+            ev.windows(2).all(|pair| (pair[0] - pair[1]).abs() <= camera.fastest + camera.step)
+        );
         let locked = Metering { locked: true, ..camera }.follow(&frames, 8);
         assert!(locked.iter().all(|ev| *ev == locked[0]));
     }

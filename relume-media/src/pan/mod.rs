@@ -268,7 +268,8 @@ impl<'a> Pan<'a> {
         let Size { width, height } = self.size;
         for i in 0..width * height {
             let at = [(i % width) as f32 + 0.5, (i / width) as f32 + 0.5];
-            if let Some((there, visible)) = self.find(at, [width as f32, height as f32], (from, to)) {
+            if let Some((there, visible)) = self.find(at, [width as f32, height as f32], (from, to))
+            {
                 motion.right.values[i] = there[0] - at[0];
                 motion.down.values[i] = there[1] - at[1];
                 motion.visible.values[i] = f32::from(u8::from(visible));
@@ -320,9 +321,7 @@ mod tests {
     #[test]
     fn motion_leads_to_the_same_light() {
         let scene = Scene::procedural(2);
-        let options = PanOptions {
-            thing_share: 1.0, jump_share: 0.0, fastest_deg: 6.0, ..small()
-        };
+        let options = PanOptions { thing_share: 1.0, jump_share: 0.0, fastest_deg: 6.0, ..small() };
         let (mut good, mut all) = (0, 0);
         for seed in 0..6 {
             let pan = Pan::new(seed, &scene, &options);

@@ -22,7 +22,11 @@ impl Pose {
     }
 
     /// Where a direction is seen; none behind the camera.
-    pub(super) fn project(&self, direction: [f32; 3], [width, height]: [f32; 2]) -> Option<[f32; 2]> {
+    pub(super) fn project(
+        &self,
+        direction: [f32; 3],
+        [width, height]: [f32; 2],
+    ) -> Option<[f32; 2]> {
         let [x, y, z] = self.rotation.inverse().apply(direction);
         let scale = 0.5 * width / self.half;
         (z > 1e-4).then(|| [x / z * scale + 0.5 * width, y / z * scale + 0.5 * height])

@@ -78,8 +78,13 @@ fn apart(a: [f32; 2], b: [f32; 2]) -> f32 {
 }
 
 /// Plaster, boards and shelves.
-fn walls([longitude, latitude]: [f32; 2], key: u32, [wall, floor, ceiling]: [[f32; 3]; 3]) -> [f32; 3] {
-    let point = [longitude.sin() * latitude.cos(), latitude.sin(), longitude.cos() * latitude.cos()];
+fn walls(
+    [longitude, latitude]: [f32; 2],
+    key: u32,
+    [wall, floor, ceiling]: [[f32; 3]; 3],
+) -> [f32; 3] {
+    let point =
+        [longitude.sin() * latitude.cos(), latitude.sin(), longitude.cos() * latitude.cos()];
     let rough = noise(point.map(|v| 6.0 * v), key) + 0.6 * noise(point.map(|v| 25.0 * v), key ^ 5);
     let base = match latitude {
         l if l < -0.45 => floor,
@@ -127,9 +132,8 @@ fn noise(point: [f32; 3], key: u32) -> f32 {
         });
         (0..8_u32).fold(0.0, |sum, corner| {
             let bit = |i: usize| (corner >> i & 1) as f32;
-            let weight: f32 = (0..3)
-                .map(|i| if bit(i) > 0.5 { share[i] } else { 1.0 - share[i] })
-                .product();
+            let weight: f32 =
+                (0..3).map(|i| if bit(i) > 0.5 { share[i] } else { 1.0 - share[i] }).product();
             let at = [0, 1, 2].map(|i| (cell[i] + bit(i)) as i32 as u32);
             sum + weight * hash(at, key)
         })
@@ -138,7 +142,10 @@ fn noise(point: [f32; 3], key: u32) -> f32 {
 }
 
 fn hash([x, y, z]: [u32; 3], key: u32) -> f32 {
-    let mut h = key ^ x.wrapping_mul(0x8DA6_B343) ^ y.wrapping_mul(0xD816_3841) ^ z.wrapping_mul(0xCB1A_B31F);
+    let mut h = key
+        ^ x.wrapping_mul(0x8DA6_B343)
+        ^ y.wrapping_mul(0xD816_3841)
+        ^ z.wrapping_mul(0xCB1A_B31F);
     h = (h ^ (h >> 15)).wrapping_mul(0x2C1B_3C6D);
     h = (h ^ (h >> 12)).wrapping_mul(0x297A_2D39);
     (h ^ (h >> 15)) as f32 / u32::MAX as f32

@@ -67,10 +67,15 @@ impl Scene {
         let (longitude, latitude) = angles(direction);
         let (width, height) = (self.light.width() as f32, self.light.height() as f32);
         let (column, row) = match self.span {
-            None => ((longitude / TAU).rem_euclid(1.0) * width, (FRAC_PI_2 - latitude) / PI * height),
+            None => {
+                ((longitude / TAU).rem_euclid(1.0) * width, (FRAC_PI_2 - latitude) / PI * height)
+            }
             Some(span) => {
                 let by = width / span;
-                (mirror(0.5 * width + longitude * by, width), mirror(0.5 * height - latitude * by, height))
+                (
+                    mirror(0.5 * width + longitude * by, width),
+                    mirror(0.5 * height - latitude * by, height),
+                )
             }
         };
         let (column, row) = (column - 0.5, (row - 0.5).clamp(0.0, height - 1.0));
@@ -82,7 +87,8 @@ impl Scene {
         };
         let rows = [top as usize, (top as usize + 1).min(self.light.height() - 1)];
         let columns = [place(left), place(left + 1.0)];
-        let corners = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(x, y)| self.light.get(columns[x], rows[y]));
+        let corners =
+            [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(x, y)| self.light.get(columns[x], rows[y]));
         [0, 1, 2].map(|c| {
             let row = |a: [f32; 3], b: [f32; 3]| a[c] * (1.0 - across) + b[c] * across;
             row(corners[0], corners[1]) * (1.0 - down) + row(corners[2], corners[3]) * down

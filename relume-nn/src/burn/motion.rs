@@ -9,7 +9,8 @@ pub fn warp(x: Tensor<4>, motion: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     let place = |axis: usize| {
         let steps = if axis == 0 { [1, 1, 1, w] } else { [1, 1, h, 1] };
-        motion.clone().narrow(1, axis, 1) + row(if axis == 0 { w } else { h }, &x.device()).reshape(steps)
+        motion.clone().narrow(1, axis, 1)
+            + row(if axis == 0 { w } else { h }, &x.device()).reshape(steps)
     };
     let (across, down) = (place(0), place(1));
     let (left, top) = (across.clone().detach().floor(), down.clone().detach().floor());
@@ -17,7 +18,9 @@ pub fn warp(x: Tensor<4>, motion: Tensor<4>) -> Tensor<4> {
     let flat = x.reshape([n, c, h * w]);
     let corner = |right: f64, below: f64| {
         let (column, row) = (left.clone() + right, top.clone() + below);
-        let inside = column.clone().greater_equal_elem(0.0)
+        let inside = column
+            .clone()
+            .greater_equal_elem(0.0)
             .bool_and(column.clone().lower_elem(w as f64))
             .bool_and(row.clone().greater_equal_elem(0.0))
             .bool_and(row.clone().lower_elem(h as f64));

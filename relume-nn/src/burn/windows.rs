@@ -22,9 +22,8 @@ pub(super) fn attend(windows: Windows, x: Tensor<4>, table: Tensor<1>) -> Tensor
     let device = scores.device();
     let (tables, length) = (windows.tables(), windows.table() * windows.table());
     let place = |i: usize| windows.place(i % (area * area) / area, i % area);
-    let places: Vec<i64> = (0..tables * area * area)
-        .map(|i| (i / (area * area) * length + place(i)) as i64)
-        .collect();
+    let places: Vec<i64> =
+        (0..tables * area * area).map(|i| (i / (area * area) * length + place(i)) as i64).collect();
     let places = TensorData::new(places, [tables * area * area]);
     let places = Tensor::<1, Int>::from_data(places, &device);
     let scores = scores + table.select(0, places).reshape([1, tables, area, area]);

@@ -31,9 +31,8 @@ pub(super) fn attention(w: &mut Writer<'_>, node: &Node, windows: Windows, x: &s
     let (tables, length) = (windows.tables(), windows.table() * windows.table());
     let table = w.parameter(node, "pos_embedding", Some(&[tables * length]));
     let place = |i: usize| windows.place(i % (area * area) / area, i % area);
-    let places: Vec<i64> = (0..tables * area * area)
-        .map(|i| (i / (area * area) * length + place(i)) as i64)
-        .collect();
+    let places: Vec<i64> =
+        (0..tables * area * area).map(|i| (i / (area * area) * length + place(i)) as i64).collect();
     let places = w.places(&places);
     let bias = w.step(name, "Gather", &[&table, &places], vec![Attribute::int("axis", 0)]);
     let bias = shape(w, &bias, &[tables, area, area]);

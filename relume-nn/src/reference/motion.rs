@@ -10,13 +10,13 @@ pub(crate) fn warp(x: &Tensor, motion: &Tensor) -> Tensor {
         let (across, down) = (i as f32 + motion.at(n, 0, y, i), y as f32 + motion.at(n, 1, y, i));
         let (left, top) = (across.floor(), down.floor());
         let corner = |row: f32, column: f32| {
-            let inside = row >= 0.0 && column >= 0.0 && row < height as f32 && column < width as f32;
+            let inside =
+                row >= 0.0 && column >= 0.0 && row < height as f32 && column < width as f32;
             if inside { x.at(n, c, row as usize, column as usize) } else { 0.0 }
         };
         let (share_x, share_y) = (across - left, down - top);
-        let row = |row: f32| {
-            corner(row, left) * (1.0 - share_x) + corner(row, left + 1.0) * share_x
-        };
+        let row =
+            |row: f32| corner(row, left) * (1.0 - share_x) + corner(row, left + 1.0) * share_x;
         row(top) * (1.0 - share_y) + row(top + 1.0) * share_y
     })
 }
@@ -26,7 +26,8 @@ pub(crate) fn correlate(a: &Tensor, b: &Tensor, radius: usize) -> Tensor {
     let [n, channels, height, width] = a.shape;
     let side = 2 * radius + 1;
     Tensor::from_fn([n, side * side, height, width], |n, place, y, i| {
-        let (row, column) = ((y + place / side).wrapping_sub(radius), (i + place % side).wrapping_sub(radius));
+        let (row, column) =
+            ((y + place / side).wrapping_sub(radius), (i + place % side).wrapping_sub(radius));
         if row >= height || column >= width {
             return 0.0;
         }
@@ -57,11 +58,7 @@ fn scores(queries: &Tensor, keys: &Tensor, n: usize) -> Vec<Vec<f64>> {
 
 /// Motion and confidence: see [`Layer::Match`](crate::Layer::Match). `inputs` are queries, keys and
 /// burnt keys.
-pub(crate) fn find(
-    inputs: &[&Tensor],
-    radius: usize,
-    [burnt, certain, cycle]: [f32; 3],
-) -> Tensor {
+pub(crate) fn find(inputs: &[&Tensor], radius: usize, [burnt, certain, cycle]: [f32; 3]) -> Tensor {
     let [samples, _, height, width] = inputs[0].shape;
     let count = height * width;
     let place = |i: usize| [(i % width) as f64, (i / width) as f64];
@@ -83,7 +80,8 @@ pub(crate) fn find(
         for (q, row) in scores.iter().enumerate() {
             let best = (0..count).fold(0, |best, k| if row[k] > row[best] { k } else { best });
             let near = |k: usize| {
-                let (dx, dy) = ((k % width).abs_diff(best % width), (k / width).abs_diff(best / width));
+                let (dx, dy) =
+                    ((k % width).abs_diff(best % width), (k / width).abs_diff(best / width));
                 dx <= radius && dy <= radius
             };
             let local: Vec<f64> =

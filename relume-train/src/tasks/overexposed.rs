@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use relume::models::oxnet::{
-    CLIPPING, EXPOSURE, FRAME, LIGHT, REFERENCE, REFERENCE_LIGHT, RECOVERED, TOP,
+    CLIPPING, EXPOSURE, FRAME, LIGHT, RECOVERED, REFERENCE, REFERENCE_LIGHT, TOP,
 };
 use relume::overexposed::{Signals, no_reference};
 use relume_media::pan::{Pan, PanFrame, PanMotion, PanOptions, Scene};
@@ -99,7 +99,8 @@ impl Task for Overexposed {
         let mut answer = network(&feeds, &[RECOVERED])?;
         let missing = || relume_nn::Error::Run(format!("the network gave no {RECOVERED}"));
         let light = answer.remove(RECOVERED).ok_or_else(missing)?;
-        let darker = |image: Image<relume_media::Linear>| image.map(|v| (0.25 * v).min(1.0)).to_srgb();
+        let darker =
+            |image: Image<relume_media::Linear>| image.map(|v| (0.25 * v).min(1.0)).to_srgb();
         let before = signals.crop(&signals.light);
         Ok(vec![("two_stops_less", darker(before)), ("restored", darker(signals.crop(&light)))])
     }
@@ -131,13 +132,19 @@ impl Overexposed {
     }
 
     /// A reference for frame `t`, or none.
-    fn reference(&self, pan: &Pan<'_>, t: usize, rng: &mut ChaCha8Rng) -> Result<Option<Reference>> {
+    fn reference(
+        &self,
+        pan: &Pan<'_>,
+        t: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Option<Reference>> {
         let draw: f32 = rng.random();
         if t == 0 || draw < self.pan.without {
             return Ok(None);
         }
         let longest = self.pan.longest_lag.min(t).max(1) as f32;
-        let lag = |rng: &mut ChaCha8Rng| (longest.powf(rng.random::<f32>()).round() as usize).clamp(1, t);
+        let lag =
+            |rng: &mut ChaCha8Rng| (longest.powf(rng.random::<f32>()).round() as usize).clamp(1, t);
         let mut number = t - lag(rng);
         if rng.random::<f32>() < self.pan.chosen {
             for _ in 0..3 {
@@ -200,9 +207,7 @@ fn sample(
 /// The inputs of the network.
 fn told(signals: &Signals, reference: Option<(&Signals, f32)>) -> Feeds {
     let (frame, light, exposure) = match reference {
-        None => {
-            (no_reference(signals.padded()), Tensor::zeros(signals.light.shape), 0.0)
-        }
+        None => (no_reference(signals.padded()), Tensor::zeros(signals.light.shape), 0.0),
         Some((other, exposure)) => {
             let by = exposure.exp2();
             let light = other.light.values.iter().map(|v| v * by).collect();

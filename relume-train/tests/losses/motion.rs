@@ -100,8 +100,7 @@ fn matching() -> Case {
                 let there = |c| motion.at(n, c, row, column) / 2.0;
                 let (right, down) = (column as f64 + there(0), row as f64 + there(1));
                 let score = |y: usize, i: usize| {
-                    let product =
-                        |c| x["queries"].at(n, c, row, column) * x["keys"].at(n, c, y, i);
+                    let product = |c| x["queries"].at(n, c, row, column) * x["keys"].at(n, c, y, i);
                     (0..4).map(product).sum::<f64>() / 2.0
                 };
                 let all = || (0..12).map(|i| (i / 4, i % 4));

@@ -1,7 +1,7 @@
 //! What OX-Net and its policies are worth on pans of scenes that no training saw.
 //!
 //! ```text
-//! cargo run --release -p relume --example overexposed -- evaluate WEIGHTS DATA [CURVES]
+//! cargo run --release -p relume --example overexposed -- evaluate WEIGHTS DATA [curves=SHARE] [delay=FRAMES]
 //! cargo run --release -p relume --example overexposed -- sheet WEIGHTS DATA OUT.png
 //! cargo run --release -p relume --example overexposed -- tables WEIGHTS DATA OUT
 //! cargo run --release -p relume --example overexposed -- policies OUT [SELECTOR]
@@ -29,10 +29,11 @@ fn main() -> Result<(), Failure> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["evaluate", weights, data, rest @ ..] => {
-            let curves = rest.first().map_or(Ok(0.0), |text| text.parse())?;
-            evaluate::run(&net(weights)?, Path::new(data), curves)
+            evaluate::run(&net(weights)?, Path::new(data), &pans::camera_of(rest)?)
         }
-        ["sheet", weights, data, out] => sheet::run(&net(weights)?, Path::new(data), Path::new(out)),
+        ["sheet", weights, data, out] => {
+            sheet::run(&net(weights)?, Path::new(data), Path::new(out))
+        }
         ["tables", weights, data, out] => {
             tables::run(&net(weights)?, Path::new(data), Path::new(out))
         }

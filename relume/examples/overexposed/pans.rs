@@ -50,14 +50,31 @@ pub(crate) fn clips(data: &Path, each: u64, held_out: bool) -> Result<Vec<Clip>,
     Ok(clips)
 }
 
-/// The camera of the recipe; `curves` is the share of cameras whose curve is not sRGB.
-pub(crate) fn camera(curves: f32) -> PanOptions {
+/// The camera of the recipe, with the curve of sRGB.
+pub(crate) fn camera() -> PanOptions {
     PanOptions {
         width: 256,
         height: 128,
         frames: 48,
         field_deg: [50.0, 85.0],
-        curve_share: curves,
+        curve_share: 0.0,
         ..PanOptions::default()
     }
+}
+
+/// The same with changes: `curves=SHARE` of cameras whose curve is another, `delay=FRAMES` until the
+/// exposure answers, or `delay=locked`.
+pub(crate) fn camera_of(changes: &[&str]) -> Result<PanOptions, Failure> {
+    let mut camera = camera();
+    for change in changes {
+        match change.split_once('=') {
+            Some(("curves", share)) => camera.curve_share = share.parse()?,
+            Some(("delay", "locked")) => camera.locked = Some(true),
+            Some(("delay", frames)) => {
+                (camera.locked, camera.delay) = (Some(false), Some(frames.parse()?));
+            }
+            _ => return Err(format!("{change}: give curves=SHARE or delay=FRAMES").into()),
+        }
+    }
+    Ok(camera)
 }

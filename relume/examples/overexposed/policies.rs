@@ -15,7 +15,10 @@ fn read(folder: &Path) -> Result<Vec<Table>, Failure> {
 }
 
 /// Means over clips.
-fn mean(tables: &[Table], play: impl Fn(&Table) -> Result<Played, Failure>) -> Result<Played, Failure> {
+fn mean(
+    tables: &[Table],
+    play: impl Fn(&Table) -> Result<Played, Failure>,
+) -> Result<Played, Failure> {
     let mut sum = Played::default();
     for table in tables {
         let played = play(table)?;
@@ -57,7 +60,12 @@ pub(crate) fn run(folder: &Path, selector: Option<&str>) -> Result<(), Failure> 
         policies.push(("learned".to_owned(), Policy::Learned(Box::new(Selector::new(weights)?))));
     }
     let oracle = mean(&test, |table| Ok(table.oracle()))?;
-    println!("{} training and {} test clips, {} frames each", train.len(), test.len(), test[0].len());
+    println!(
+        "{} training and {} test clips, {} frames each",
+        train.len(),
+        test.len(),
+        test[0].len()
+    );
     println!("| policy | reward | share of the oracle | adopted | on training clips |");
     println!("|---|---|---|---|---|");
     for (name, policy) in &policies {
@@ -72,8 +80,14 @@ pub(crate) fn run(folder: &Path, selector: Option<&str>) -> Result<(), Failure> 
         );
     }
     let seen = mean(&train, |table| Ok(table.oracle()))?;
-    println!("| oracle, one slot | {:.4} | 100 % | {:.2} | {:.4} |", oracle.reward, oracle.adopted, seen.reward);
+    println!(
+        "| oracle, one slot | {:.4} | 100 % | {:.2} | {:.4} |",
+        oracle.reward, oracle.adopted, seen.reward
+    );
     let all = test.iter().map(Table::best_of_all).sum::<f32>() / test.len() as f32;
-    println!("| best of all earlier frames | {all:.4} | {:.0} % | | |", 100.0 * all / oracle.reward);
+    println!(
+        "| best of all earlier frames | {all:.4} | {:.0} % | | |",
+        100.0 * all / oracle.reward
+    );
     Ok(())
 }

@@ -19,7 +19,7 @@ const DARKER: f32 = -2.0;
 pub(crate) fn run(net: &OxNet, data: &Path, out: &Path) -> Result<(), Failure> {
     let mut rows: Vec<Vec<Image<Srgb>>> = Vec::new();
     for clip in clips(data, 2, true)? {
-        let options = camera(0.0);
+        let options = camera();
         let pan = Pan::sample(clip.seed, &clip.scene, &options);
         let frame = pan.frame(FRAME)?;
         let encoded = net.encode(Signals::of(&frame.picture), pan.exposure(FRAME))?;
@@ -52,9 +52,8 @@ pub(crate) fn run(net: &OxNet, data: &Path, out: &Path) -> Result<(), Failure> {
             exposure: 0.0,
             cut: false,
         };
-        let dark = |light: &Image<Linear>| {
-            light.clone().map(|v| (v * DARKER.exp2()).min(1.0)).to_srgb()
-        };
+        let dark =
+            |light: &Image<Linear>| light.clone().map(|v| (v * DARKER.exp2()).min(1.0)).to_srgb();
         let input = frame.picture.to_linear();
         rows.push(vec![
             frame.picture.clone(),

@@ -189,9 +189,8 @@ pub fn with_reference(widths: &Widths, size: (usize, usize)) -> Result<Graph> {
         exposure: net.g.input(EXPOSURE, 1, Extent::SCALAR),
         inside: net.input("inside", 1, 1),
     };
-    let seen = [0, 1, 2].map(|i| {
-        net.input(REFERENCE_FEATURES[i], widths.channels[i + 1], [4, 8, 16][i])
-    });
+    let seen =
+        [0, 1, 2].map(|i| net.input(REFERENCE_FEATURES[i], widths.channels[i + 1], [4, 8, 16][i]));
     let found = net.input(FOUND, 3, 16);
     net.finish(&view, features, Some((&other, seen, found)))
 }
@@ -513,7 +512,8 @@ impl<'a> Net<'a> {
         for scale in (0..3).rev() {
             let (down, c) = (2 << scale, channels[scale]);
             let up = self.conv(&format!("decoder.{scale}.up"), x, 4 * c, 1);
-            let up = self.plain(&format!("decoder.{scale}.up.shuffle"), Layer::PixelShuffle(2), &[up]);
+            let up =
+                self.plain(&format!("decoder.{scale}.up.shuffle"), Layer::PixelShuffle(2), &[up]);
             let mut all = vec![up, features[scale]];
             if scale < 2 {
                 let Copied { light, valid } = seen.fine[1 - scale];
@@ -526,7 +526,8 @@ impl<'a> Net<'a> {
             if scale > 0 {
                 let decided = self.conv(&format!("head.{down}"), x, 4, 3);
                 let copied = if scale == 2 { seen.coarse } else { seen.fine[0] };
-                let (light, clipping) = (self.pool(view.light, down), self.pool(view.clipping, down));
+                let (light, clipping) =
+                    (self.pool(view.light, down), self.pool(view.clipping, down));
                 self.recover(&format!("{RECOVERED}_{down}"), [light, clipping], copied, decided);
             }
         }

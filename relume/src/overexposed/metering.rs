@@ -161,8 +161,14 @@ mod tests {
     fn it_follows_the_exposure_of_a_pan() {
         let scene = Scene::procedural(3);
         let options = PanOptions {
-            width: 160, height: 96, frames: 30, curve_share: 0.0, jump_share: 0.0, thing_share: 0.0,
-            locked: Some(false), ..PanOptions::default()
+            width: 160,
+            height: 96,
+            frames: 30,
+            curve_share: 0.0,
+            jump_share: 0.0,
+            thing_share: 0.0,
+            locked: Some(false),
+            ..PanOptions::default()
         };
         let (mut off, mut ranges) = (Vec::new(), 0.0_f32);
         for seed in 0..6 {

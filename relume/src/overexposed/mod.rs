@@ -15,6 +15,7 @@ mod policy;
 mod shown;
 mod signals;
 mod table;
+mod whole;
 
 pub use metering::{Meter, Reading};
 pub use network::{Answer, Encoded, Found, OxNet, TINY};

@@ -5,9 +5,10 @@ use relume_nn::{Feeds, Graph, Tensor, Weights};
 
 use super::affine::{Affine, Token};
 use super::signals::Signals;
+use super::whole::{Cells, Whole};
 use crate::models::oxnet::{
-    self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, LIGHT, MASK, OPEN, REFERENCE_FEATURES,
-    REFERENCE_LIGHT, RECOVERED, SHARE, Widths,
+    self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, LIGHT, MASK, OPEN, RECOVERED,
+    REFERENCE_FEATURES, REFERENCE_LIGHT, SHARE, Widths,
 };
 use crate::{Error, Result};
 
@@ -20,6 +21,8 @@ pub const TINY: f32 = 0.0005;
 const CONTRADICTION: f32 = 1.5;
 /// Fewest tokens that tell an exposure.
 const FEWEST: usize = 20;
+/// Stops by which a token must contradict the motion of the whole to move otherwise.
+const OTHERWISE: f32 = 0.6;
 /// Pixels of a token.
 const TOKEN: usize = 16;
 
@@ -44,6 +47,8 @@ pub struct Encoded {
     features: [Tensor; 4],
     /// Means over tokens: light (3), clipped pixels (1), pixels inside and not clipped (1).
     tokens: Tensor,
+    /// The frame, small, for the motion of the whole.
+    cells: Cells,
 }
 
 /// A reference found again in a frame.
@@ -114,8 +119,8 @@ impl OxNet {
             made.remove(name).ok_or_else(missing)
         };
         let [a, b, c, d] = FEATURES.map(take);
-        let tokens = tokens(&signals);
-        Ok(Encoded { signals, exposure, features: [a?, b?, c?, d?], tokens })
+        let (tokens, cells) = (tokens(&signals), Cells::of(&signals));
+        Ok(Encoded { signals, exposure, features: [a?, b?, c?, d?], tokens, cells })
     }
 
     /// Finds the reference in the frame.
@@ -132,7 +137,7 @@ impl OxNet {
         let made = self.matcher.run_fixed(&feeds, &[FOUND])?.remove(FOUND);
         let missing = || relume_nn::Error::Run(format!("the matcher gave no {FOUND}"));
         let mut motion = made.ok_or_else(missing)?;
-        follow_the_whole(&mut motion);
+        follow_the_whole(&mut motion, frame, reference);
         let exposure = exposure_between(frame, reference, &motion);
         let [_, _, height, width] = motion.shape;
         let (mut shown, mut covered, mut lost, mut moved) = (Vec::new(), 0.0, 1e-6, 0.0);
@@ -230,7 +235,8 @@ impl OxNet {
 impl Encoded {
     /// Bytes that a memory slot takes.
     pub fn bytes(&self) -> usize {
-        let tensors = [&self.signals.frame, &self.signals.light, &self.signals.clipping, &self.tokens];
+        let tensors =
+            [&self.signals.frame, &self.signals.light, &self.signals.clipping, &self.tokens];
         let all = tensors.into_iter().chain(&self.features);
         4 * all.map(|tensor| tensor.values.len()).sum::<usize>()
     }
@@ -267,9 +273,8 @@ fn tokens(signals: &Signals) -> Tensor {
     };
     Tensor::from_fn([1, 5, height / TOKEN, width / TOKEN], |_, c, y, x| {
         let plane = plane(c);
-        let row = |i: usize| {
-            plane[(y * TOKEN + i) * width + x * TOKEN..][..TOKEN].iter().sum::<f32>()
-        };
+        let row =
+            |i: usize| plane[(y * TOKEN + i) * width + x * TOKEN..][..TOKEN].iter().sum::<f32>();
         (0..TOKEN).map(row).sum::<f32>() / (TOKEN * TOKEN) as f32
     })
 }
@@ -286,21 +291,43 @@ fn bilinear(map: &Tensor, channel: usize, x: f32, y: f32) -> f32 {
     row(top) * (1.0 - (y - top)) + row(top + 1.0) * (y - top)
 }
 
-/// Where most of what was found is one motion of the whole, unsure tokens follow it.
-fn follow_the_whole(motion: &mut Tensor) {
+/// Where most of the picture moves as one, tokens follow that but for those that surely move otherwise.
+/// What the picture shows decides; where that is too little, what was surely found does.
+fn follow_the_whole(motion: &mut Tensor, frame: &Encoded, reference: &Encoded) {
     let [_, _, height, width] = motion.shape;
+    let count = height * width;
     let place = |i: usize| [(i % width) as f64, (i / width) as f64];
+    let mut put = |i: usize, values: [f32; 3]| {
+        values.into_iter().enumerate().for_each(|(c, v)| motion.values[c * count + i] = v);
+    };
+    if let Some(whole) = Whole::between(&frame.cells, &reference.cells) {
+        let half = 0.5 * width as f32;
+        for i in 0..count {
+            let (x, y) = ((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
+            let here = [x / half - 1.0, (y - 0.5 * height as f32) / half];
+            let otherwise = whole.error_at(&frame.cells, &reference.cells, here);
+            let sure = frame.tokens.at(0, 4, i / width, i % width) > 0.5;
+            if sure && otherwise.is_some_and(|stops| stops.abs() > OTHERWISE) {
+                continue;
+            }
+            let there = whole.at(here);
+            let right = (there[0] + 1.0) * half - x;
+            let down = there[1] * half + 0.5 * height as f32 - y;
+            put(i, [right, down, whole.explained]);
+        }
+        return;
+    }
     let token = |i: usize| {
-        let [right, down, sure] = [0, 1, 2].map(|c| f64::from(motion.values[c * height * width + i]));
+        let [right, down, sure] = [0, 1, 2].map(|c| f64::from(motion.values[c * count + i]));
         Token { place: place(i), motion: [right, down], sure }
     };
-    let all: Vec<Token> = (0..height * width).map(token).collect();
+    let all: Vec<Token> = (0..count).map(token).collect();
     let Some(fit) = Affine::fit(&all) else { return };
     for (i, _) in all.iter().enumerate().filter(|(_, token)| token.sure < 0.5) {
         let there = fit.at(place(i));
         let values = [there[0], there[1], fit.explained];
         for (c, value) in values.into_iter().enumerate() {
-            motion.values[c * height * width + i] = value as f32;
+            motion.values[c * count + i] = value as f32;
         }
     }
 }

@@ -121,9 +121,8 @@ impl Glance {
                 maps.push(sum / count);
             }
         }
-        let luma = |i: usize| {
-            relume_media::light::luma([maps[i], maps[AREA + i], maps[2 * AREA + i]])
-        };
+        let luma =
+            |i: usize| relume_media::light::luma([maps[i], maps[AREA + i], maps[2 * AREA + i]]);
         let bright = (0..AREA).filter(|&i| DETAIL.contains(&luma(i))).count();
         let clipped = signals.clipped;
         Self { clipped, detail: bright as f32 / AREA as f32, exposure, maps }

@@ -125,7 +125,9 @@ fn soften(display: &[f32], width: usize, to: &mut [f32]) {
         for x in 0..width {
             let mut most = 0.0_f32;
             for row in y.saturating_sub(1)..(y + 2).min(height) {
-                for value in &hard[row * width + x.saturating_sub(1)..row * width + (x + 2).min(width)] {
+                for value in
+                    &hard[row * width + x.saturating_sub(1)..row * width + (x + 2).min(width)]
+                {
                     most = most.max(*value);
                 }
             }

@@ -10,8 +10,8 @@ use relume_nn::{Array, Weights};
 use super::network::{Encoded, OxNet};
 use super::policy::{Glance, Policy, Shown, State};
 use super::signals::Signals;
-use crate::{Error, Result};
 use crate::metrics::pu21::pu21_shown;
+use crate::{Error, Result};
 
 /// The code of 10,000 cd/m².
 const WHITE: f64 = 595.393_92;
@@ -228,10 +228,7 @@ mod tests {
     #[test]
     fn the_oracle_is_the_best_of_all_choices() {
         let mut table = table(9);
-        table.glances = vec![
-            Glance::of_numbers(0.1, 0.2, 0.0);
-            9
-        ];
+        table.glances = vec![Glance::of_numbers(0.1, 0.2, 0.0); 9];
         let mut best = f32::NEG_INFINITY;
         for choices in 0..1_u32 << 8 {
             let (mut reference, mut sum) = (0, 0.0);
@@ -244,7 +241,8 @@ mod tests {
             best = best.max(sum / 8.0);
         }
         assert!((table.oracle().reward - best).abs() < 1e-6);
-        let nothing = super::Shown::from_row(&vec![0.0; super::super::MAP.0 * super::super::MAP.1 + 3]);
+        let nothing =
+            super::Shown::from_row(&vec![0.0; super::super::MAP.0 * super::super::MAP.1 + 3]);
         table.shown = (0..9).map(|t| vec![nothing.clone().unwrap(); t]).collect();
         let read = Table::from_bytes(&table.to_bytes().unwrap()).unwrap();
         assert_eq!((read.rewards, read.glances), (table.rewards.clone(), table.glances.clone()));

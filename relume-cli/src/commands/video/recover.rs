@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use relume::models::oxnet;
-use relume::overexposed::{
-    Policy, Recovered, Recovery, in_wide_primaries, map, tone_mapped,
-};
+use relume::overexposed::{Policy, Recovered, Recovery, in_wide_primaries, map, tone_mapped};
 use relume_media::atomic::{Overwrite, check_target};
 use relume_media::photo::SaveOptions;
 use relume_media::video::{
@@ -200,11 +198,8 @@ impl Work<'_> {
             Range::Sdr => self.args.codec.clone(),
             _ => Some(self.args.codec.clone().unwrap_or_else(|| "hevc".to_owned())),
         };
-        let options = EncodeOptions {
-            codec: family,
-            crf: self.args.crf,
-            preset: self.args.preset.clone(),
-        };
+        let options =
+            EncodeOptions { codec: family, crf: self.args.crf, preset: self.args.preset.clone() };
         let encoder = Encoder::choose(self.ffmpeg, &info, output, &options)?;
         let part = folder.join(format!("{name}.{}", encoder.part_extension()));
         let sink = Box::new(VideoWriter::create(self.ffmpeg, &info, &encoder, &part)?);

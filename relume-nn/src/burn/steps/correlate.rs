@@ -16,7 +16,9 @@ impl Step for Correlate {
         let places = (2 * self.0 + 1) * (2 * self.0 + 1);
         let mut out = buffer(n * places * h * w);
         for (index, out) in out.chunks_exact_mut(places * h * w).enumerate() {
-            let of = |input: Array<'_>| index * c * h * w..input.values.len().min((index + 1) * c * h * w);
+            let of = |input: Array<'_>| {
+                index * c * h * w..input.values.len().min((index + 1) * c * h * w)
+            };
             let (a, b) = (&inputs[0].values[of(inputs[0])], &inputs[1].values[of(inputs[1])]);
             correlate((a, b), (c, h, w), self.0, out);
         }
