@@ -345,7 +345,7 @@ fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
         | Layer::Correlate(_)
         | Layer::Match { .. }
         | Layer::Propagate
-        | Layer::Recover => motion_shape(layer, inputs),
+        | Layer::Recover => crate::motion::shape(layer, inputs),
         Layer::Attention { .. }
         | Layer::Tokens { .. }
         | Layer::Embed { .. }
@@ -383,34 +383,6 @@ fn token_shape(layer: &Layer, x: &Node) -> std::result::Result<Shape, String> {
         }
         Layer::Place(place) if height == 1 && *place < width => Ok((x.channels, Extent::SCALAR)),
         _ => Err(format!("{} of {} channels, {height}×{width}", layer.kind(), x.channels)),
-    }
-}
-
-/// Shapes of the layers that look beyond any halo: all their inputs are of one fixed extent.
-fn motion_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, String> {
-    let x = inputs[0];
-    if !matches!(x.extent, Extent::Fixed { .. }) {
-        return Err(format!("{} needs a fixed extent, {} has none", layer.kind(), x.name));
-    }
-    let c = x.channels;
-    let (channels, wanted): (usize, &[usize]) = match layer {
-        Layer::GlobalMax => return Ok((c, Extent::SCALAR)),
-        Layer::Warp => (c, &[c, 2]),
-        Layer::Correlate(r) => ((2 * r + 1) * (2 * r + 1), &[c, c]),
-        Layer::Match { .. } => (3, &[c, c, 1]),
-        Layer::Propagate => (3, &[c, c, 3]),
-        _ => (3, &[3, 3, 3, 1, 4]),
-    };
-    match inputs
-        .iter()
-        .zip(wanted)
-        .find(|(node, c)| (node.channels, node.extent) != (**c, x.extent))
-    {
-        None => Ok((channels, x.extent)),
-        Some((node, wanted)) => Err(format!(
-            "{} must have {wanted} channels of {:?}, it has {} of {:?}",
-            node.name, x.extent, node.channels, node.extent
-        )),
     }
 }
 

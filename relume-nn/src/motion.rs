@@ -4,8 +4,42 @@
 use rayon::prelude::*;
 use relume_kernels::vectorised;
 
+use crate::graph::{Extent, Node};
+use crate::layer::Layer;
+
 /// Channels, rows and columns of a sample.
 pub(crate) type Shape = (usize, usize, usize);
+
+/// Shapes of the layers that look beyond any halo: all their inputs are of one fixed extent.
+pub(crate) fn shape(
+    layer: &Layer,
+    inputs: &[&Node],
+) -> std::result::Result<(usize, Extent), String> {
+    let x = inputs[0];
+    if !matches!(x.extent, Extent::Fixed { .. }) {
+        return Err(format!("{} needs a fixed extent, {} has none", layer.kind(), x.name));
+    }
+    let c = x.channels;
+    let (channels, wanted): (usize, &[usize]) = match layer {
+        Layer::GlobalMax => return Ok((c, Extent::SCALAR)),
+        Layer::Warp => (c, &[c, 2]),
+        Layer::Correlate(r) => ((2 * r + 1) * (2 * r + 1), &[c, c]),
+        Layer::Match { .. } => (3, &[c, c, 1]),
+        Layer::Propagate => (3, &[c, c, 3]),
+        _ => (3, &[3, 3, 3, 1, 4]),
+    };
+    match inputs
+        .iter()
+        .zip(wanted)
+        .find(|(node, c)| (node.channels, node.extent) != (**c, x.extent))
+    {
+        None => Ok((channels, x.extent)),
+        Some((node, wanted)) => Err(format!(
+            "{} must have {wanted} channels of {:?}, it has {} of {:?}",
+            node.name, x.extent, node.channels, node.extent
+        )),
+    }
+}
 
 /// `x` at the places that `motion`, `[2, h, w]`, points to; bilinear, 0 outside.
 pub(crate) fn warp(x: &[f32], motion: &[f32], (channels, height, width): Shape) -> Vec<f32> {

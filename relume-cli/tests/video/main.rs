@@ -8,6 +8,7 @@ mod clips;
 mod ended;
 mod hostile;
 mod kinds;
+mod recovered;
 
 #[path = "../cli/run.rs"]
 #[allow(dead_code, reason = "shared with the tests of the other commands")]
