@@ -94,10 +94,7 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
             tokens::row(x, class, parameter(weights, node, "positional_embedding"))
         }
         Layer::Embed { .. } => tokens::embed(x, parameter(weights, node, "weight"), node.channels),
-        Layer::Place(place) => {
-            let shape = [x.shape[0], x.shape[1], 1, 1];
-            Tensor::from_fn(shape, |n, c, _, _| x.at(n, c, 0, *place))
-        }
+        Layer::Place(place) => tokens::place(x, *place),
         Layer::Conv(conv) => {
             let bias = parameter(weights, node, "bias");
             convolve(conv, x, parameter(weights, node, "weight"), bias)
@@ -132,22 +129,13 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::ChannelPool => channel_pool(x),
         Layer::Softmax { groups } => softmax(x, *groups),
         Layer::GlobalPool => global_pool(x),
-        Layer::GlobalMax => {
-            let area = x.shape[2] * x.shape[3];
-            let most = |plane: &[f32]| plane.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let values = x.values.chunks(area).map(most).collect();
-            Tensor::new([x.shape[0], x.shape[1], 1, 1], values)
-        }
+        Layer::GlobalMax => global_max(x),
         Layer::AveragePool(r) => average_pool(x, *r),
-        Layer::Warp => motion::warp(x, inputs[1]),
-        Layer::Correlate(radius) => motion::correlate(x, inputs[1], *radius),
-        Layer::Match { radius } => {
-            let of = |suffix| parameter(weights, node, suffix)[0];
-            let numbers = ["burnt", "certain", "cycle"].map(of);
-            motion::find(inputs, *radius, numbers)
-        }
-        Layer::Propagate => motion::propagate(inputs, parameter(weights, node, "reach")[0]),
-        Layer::Recover => motion::recover(inputs),
+        Layer::Warp
+        | Layer::Correlate(_)
+        | Layer::Match { .. }
+        | Layer::Propagate
+        | Layer::Recover => motion::apply(node, weights, inputs),
         Layer::WindowAttention(windows) => {
             attention(*windows, x, parameter(weights, node, "pos_embedding"))
         }
@@ -260,6 +248,12 @@ fn blur_halve(x: &Tensor) -> Tensor {
         }
         sum as f32
     })
+}
+
+fn global_max(x: &Tensor) -> Tensor {
+    let area = x.shape[2] * x.shape[3];
+    let most = |plane: &[f32]| plane.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    Tensor::new([x.shape[0], x.shape[1], 1, 1], x.values.chunks(area).map(most).collect())
 }
 
 fn average_pool(x: &Tensor, r: usize) -> Tensor {

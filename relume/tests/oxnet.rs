@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use relume::models::oxnet::{
-    self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, LIGHT, MASK, OPEN, RECOVERED, REFERENCE,
-    REFERENCE_FEATURES, REFERENCE_LIGHT, SHARE, Widths,
+    self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, GUIDE, LIGHT, MASK, OPEN, RECOVERED,
+    REFERENCE, REFERENCE_FEATURES, REFERENCE_LIGHT, SHARE, Widths,
 };
 use relume::overexposed::{Signals, no_reference};
 use relume_media::pan::{Pan, PanOptions, Scene};
@@ -49,6 +49,7 @@ fn told(frame: &Signals, other: Option<&Signals>) -> Feeds {
         (REFERENCE, seen),
         (REFERENCE_LIGHT, light),
         (EXPOSURE, Tensor::scalars(&[stops])),
+        (GUIDE, Tensor::from_fn([1, 3, 32, 32], |_, c, y, _| [1.5, -0.5, y as f32 / 64.0][c])),
     ];
     feeds.map(|(name, tensor)| (name.to_owned(), tensor)).into()
 }
@@ -102,7 +103,7 @@ fn parts_are_the_whole() {
     for (name, from) in REFERENCE_FEATURES.iter().zip(&FEATURES[1..]) {
         given.insert((*name).to_owned(), there[*from].clone());
     }
-    for name in [LIGHT, CLIPPING, REFERENCE_LIGHT, EXPOSURE] {
+    for name in [LIGHT, CLIPPING, REFERENCE_LIGHT, EXPOSURE, GUIDE] {
         given.insert(name.to_owned(), feeds[name].clone());
     }
     given.insert(MASK.to_owned(), plane(frame.mask()));

@@ -190,7 +190,7 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
         return Ok(parameters.of(node, "weight")?.reshape([samples, channels, 1, length]));
     }
     let x = inputs.swap_remove(0);
-    let [n, c, h, w] = x.dims();
+    let c = x.dims()[1];
     Ok(match &node.layer {
         Layer::Input
         | Layer::Concat
@@ -220,27 +220,17 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
         Layer::Multiply => x * second()?,
         Layer::Divide => x / second()?,
         Layer::Curve => x.clone() + second()? * (x.clone() * x.clone() - x),
-        Layer::Modulate => {
-            let both = second()?;
-            let scale = both.clone().narrow(1, 0, c);
-            x * (scale + 1.0) + both.narrow(1, c, c)
-        }
+        Layer::Modulate => modulate(x, second()?),
         Layer::Slice { from, to } => x.narrow(1, *from, to - from),
         Layer::PixelShuffle(r) => shuffle(x, *r),
         Layer::PixelUnshuffle(r) => unshuffle(x, *r),
         Layer::Enlarge(r) => enlarge(enlarge(x, 2, *r), 3, *r),
         Layer::BlurHalve => blur_halve(x),
         Layer::ChannelPool => Tensor::cat(vec![x.clone().max_dim(1), x.mean_dim(1)], 1),
-        Layer::Softmax { groups } => {
-            let x = x.reshape([n, *groups, c / groups * h, w]);
-            activation::softmax(x, 1).reshape([n, c, h, w])
-        }
+        Layer::Softmax { groups } => softmax(x, *groups),
         Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
         Layer::GlobalMax => x.max_dim(2).max_dim(3),
-        Layer::AveragePool(r) => {
-            let blocks = x.reshape([n * c, h / r, *r, w / r, *r]);
-            blocks.mean_dim(4).mean_dim(2).reshape([n, c, h / r, w / r])
-        }
+        Layer::AveragePool(r) => average_pool(x, *r),
         Layer::Warp => motion::warp(x, second()?),
         Layer::Correlate(radius) => motion::correlate(x, second()?, *radius),
         Layer::Relight => relight(x, second()?),
@@ -386,6 +376,24 @@ fn unshuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
         h / r,
         w / r,
     ])
+}
+
+fn average_pool(x: Tensor<4>, r: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let blocks = x.reshape([n * c, h / r, r, w / r, r]);
+    blocks.mean_dim(4).mean_dim(2).reshape([n, c, h / r, w / r])
+}
+
+fn softmax(x: Tensor<4>, groups: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let x = x.reshape([n, groups, c / groups * h, w]);
+    activation::softmax(x, 1).reshape([n, c, h, w])
+}
+
+fn modulate(x: Tensor<4>, by: Tensor<4>) -> Tensor<4> {
+    let c = x.dims()[1];
+    let scale = by.clone().narrow(1, 0, c);
+    x * (scale + 1.0) + by.narrow(1, c, c)
 }
 
 fn blur_halve(x: Tensor<4>) -> Tensor<4> {

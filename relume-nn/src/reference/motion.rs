@@ -1,7 +1,23 @@
 //! Layers that find one picture in another, and what is made of that, as plain loops.
 
+use crate::graph::Node;
+use crate::layer::Layer;
 use crate::recover::recover_pixel;
+use crate::reference::parameter;
 use crate::tensor::Tensor;
+use crate::weights::Weights;
+
+/// One of these layers on whole inputs.
+pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tensor {
+    let number = |suffix| parameter(weights, node, suffix)[0];
+    match node.layer {
+        Layer::Warp => warp(inputs[0], inputs[1]),
+        Layer::Correlate(radius) => correlate(inputs[0], inputs[1], radius),
+        Layer::Match { radius } => find(inputs, radius, ["burnt", "certain", "cycle"].map(number)),
+        Layer::Propagate => propagate(inputs, number("reach")),
+        _ => recover(inputs),
+    }
+}
 
 /// `x` at the places that `motion` points to; bilinear, 0 outside.
 pub(crate) fn warp(x: &Tensor, motion: &Tensor) -> Tensor {

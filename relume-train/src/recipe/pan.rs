@@ -17,6 +17,8 @@ pub struct PanRecipe {
     pub stranger: f32,
     /// Share of samples whose reference is the best of four.
     pub chosen: f32,
+    /// Share of samples with a reference that are told the motion, nearly right.
+    pub guided: f32,
     /// Whether samples come in pairs of consecutive frames with one reference.
     pub consecutive: bool,
     /// Stops by which photographs are exposed more than scenes, at most.
@@ -33,6 +35,7 @@ impl Default for PanRecipe {
             without: 0.2,
             stranger: 0.1,
             chosen: 0.5,
+            guided: 0.5,
             consecutive: false,
             push: 2.0,
             camera: PanOptions::default(),

@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use relume::models::oxnet::{
-    CLIPPING, EXPOSURE, FRAME, LIGHT, RECOVERED, REFERENCE, REFERENCE_LIGHT, TOP,
+    CLIPPING, EXPOSURE, FRAME, GUIDE, LIGHT, RECOVERED, REFERENCE, REFERENCE_LIGHT, TOP,
 };
 use relume::overexposed::{Signals, no_reference};
 use relume_media::pan::{Pan, PanFrame, PanMotion, PanOptions, Scene};
@@ -112,6 +112,15 @@ struct Reference {
     exposure: f32,
     /// Its number in the pan it shares with the frame.
     number: Option<usize>,
+    /// What is told of the motion, if something is.
+    guide: Option<Guide>,
+}
+
+/// How far the true motion is trusted, and by how many pixels of 1/4 it is off.
+#[derive(Clone, Copy)]
+struct Guide {
+    trust: f32,
+    stray: [f32; 2],
 }
 
 impl Overexposed {
@@ -164,7 +173,12 @@ impl Overexposed {
         };
         let exposure = pan.exposure(number);
         let number = (!stranger).then_some(number);
-        Ok(Some(Reference { signals: Signals::of(&picture), exposure, number }))
+        let told = number.is_some() && rng.random::<f32>() < self.pan.guided;
+        let guide = told.then(|| Guide {
+            trust: rng.random_range(0.7..1.0),
+            stray: [0, 1].map(|_| rng.random_range(-0.6..0.6)),
+        });
+        Ok(Some(Reference { signals: Signals::of(&picture), exposure, number, guide }))
     }
 }
 
@@ -178,12 +192,19 @@ fn sample(
     let PanFrame { picture, truth } = pan.frame(t)?;
     let signals = Signals::of(&picture);
     let exposure = reference.map(|reference| pan.exposure(t) - reference.exposure);
-    let feeds = told(&signals, reference.zip(exposure).map(|(r, e)| (&r.signals, e)));
+    let mut feeds = told(&signals, reference.zip(exposure).map(|(r, e)| (&r.signals, e)));
     let shape = |channels| [1, channels, signals.padded().0, signals.padded().1];
     let (motion, visible) = match reference.and_then(|reference| reference.number) {
         Some(number) => tensors(&pan.motion(t, number), signals.padded()),
         None => (Tensor::zeros(shape(2)), Tensor::zeros(shape(1))),
     };
+    if let Some(Guide { trust, stray }) = reference.and_then(|reference| reference.guide) {
+        let guide = Tensor::from_fn(feeds[GUIDE].shape, |_, c, y, x| match c {
+            2 => trust,
+            c => 0.25 * motion.at(0, c, 4 * y + 1, 4 * x + 1) + stray[c],
+        });
+        feeds.insert(GUIDE.into(), guide);
+    }
     let (back, seen) = match before {
         Some(before) => tensors(&pan.motion(t, before), signals.padded()),
         None => (Tensor::zeros(shape(2)), Tensor::zeros(shape(1))),
@@ -221,6 +242,7 @@ fn told(signals: &Signals, reference: Option<(&Signals, f32)>) -> Feeds {
         (REFERENCE, frame),
         (REFERENCE_LIGHT, light),
         (EXPOSURE, Tensor::scalars(&[exposure])),
+        (GUIDE, Tensor::zeros([1, 3, signals.padded().0 / 4, signals.padded().1 / 4])),
     ];
     feeds.map(|(name, tensor)| (name.to_owned(), tensor)).into()
 }

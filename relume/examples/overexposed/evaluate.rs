@@ -8,6 +8,7 @@ use relume::metrics::pu21::{pu21_psnr, pu21_ssim, stops_off};
 use relume::overexposed::{Encoded, Found, OxNet, Signals};
 use relume_media::pan::{Pan, PanFrame, PanMotion, PanOptions};
 use relume_media::{Image, Linear};
+use relume_nn::Tensor;
 
 use crate::Failure;
 use crate::pans::clips;
@@ -123,31 +124,64 @@ fn judge(net: &OxNet, pan: &Pan<'_>, t: usize, means: &mut Means) -> Result<(), 
         ("random", &random),
         ("ring", &with),
     ];
+    score(&methods, &truth, (&lost, &seen, share), means)?;
+    means.add("recoverable share of what is clipped", f64::from(share));
+    aligned((net, &frame, reference, &found), &motion, &seen, means)
+}
+
+/// Scores of every method: all of the clipped area, and its recoverable part and the rest.
+fn score(
+    methods: &[(&str, &Image<Linear>)],
+    truth: &Image<Linear>,
+    (lost, seen, share): (&[f32], &[f32], f32),
+    means: &mut Means,
+) -> Result<(), Failure> {
+    let unseen: Vec<f32> = lost.iter().zip(seen).map(|(lost, seen)| lost - seen).collect();
     for (name, picture) in methods {
-        let off = stops_off(picture, &truth, &lost)?;
+        let off = stops_off(picture, truth, lost)?;
         means.add(&format!("stops off, {name}"), off.mean);
         means.add(&format!("within half a stop, {name}"), off.half);
-        means.add(&format!("PU21-PSNR, {name}"), pu21_psnr(picture, &truth, None)?);
-        means.add(&format!("PU21-SSIM, {name}"), pu21_ssim(picture, &truth)?);
+        means.add(&format!("PU21-PSNR, {name}"), pu21_psnr(picture, truth, None)?);
+        means.add(&format!("PU21-SSIM, {name}"), pu21_ssim(picture, truth)?);
         if share >= RECOVERABLE {
             let name = format!("recoverable frames, PU21-PSNR, {name}");
-            means.add(&name, pu21_psnr(picture, &truth, None)?);
+            means.add(&name, pu21_psnr(picture, truth, None)?);
         }
-        let unseen: Vec<f32> = lost.iter().zip(&seen).map(|(lost, seen)| lost - seen).collect();
-        for (kind, part) in [("recoverable", &seen), ("the rest", &unseen)] {
+        for (kind, part) in [("recoverable", seen), ("the rest", &unseen[..])] {
             if part.iter().sum::<f32>() >= 20.0 {
-                let off = stops_off(picture, &truth, part)?;
+                let off = stops_off(picture, truth, part)?;
                 means.add(&format!("stops off in {kind}, {name}"), off.mean);
                 means.add(&format!("within half a stop in {kind}, {name}"), off.half);
             }
         }
     }
-    means.add("recoverable share of what is clipped", f64::from(share));
-    let refined = net.motion(&frame, (reference, &found))?;
-    let coarse = (&found.motion, 16);
-    for (name, (estimate, scale)) in [("1/4", (&refined, 4)), ("1/16", coarse)] {
-        let near =
-            |part: &dyn Fn(usize) -> bool| hits(&motion, (estimate, scale), part, size.width);
+    Ok(())
+}
+
+/// How much of the motion is right.
+fn aligned(
+    (net, frame, reference, found): (&OxNet, &Encoded, &Encoded, &Found),
+    motion: &PanMotion,
+    seen: &[f32],
+    means: &mut Means,
+) -> Result<(), Failure> {
+    let refined = net.motion(frame, (reference, found))?;
+    let learned = Found {
+        motion: found.learned.clone(),
+        guide: Tensor::zeros(found.guide.shape),
+        ..found.clone()
+    };
+    let alone = net.motion(frame, (reference, &learned))?;
+    let estimates = [
+        ("1/4", (&refined, 4)),
+        ("1/16", (&found.motion, 16)),
+        ("learned alone, 1/4", (&alone, 4)),
+        ("learned alone, 1/16", (&found.learned, 16)),
+    ];
+    for (name, (estimate, scale)) in estimates {
+        let near = |part: &dyn Fn(usize) -> bool| {
+            hits(motion, (estimate, scale), part, motion.visible.size.width)
+        };
         let all = near(&|_| true);
         let clipped = near(&|i| seen[i] > 0.5);
         if let Some(all) = all {

@@ -65,16 +65,21 @@ pub(crate) fn run(net: &OxNet, data: &Path, out: &Path) -> Result<(), Failure> {
             map(&recovered),
         ]);
     }
+    let sheet = laid_out(&rows);
+    let options = SaveOptions { overwrite: Overwrite::Always, ..SaveOptions::default() };
+    Photo::from_image(sheet).save(out, &options)?;
+    Ok(())
+}
+
+/// Rows of pictures of one size with white between them.
+fn laid_out(rows: &[Vec<Image<Srgb>>]) -> Image<Srgb> {
     let (width, height) = (rows[0][0].width() + 4, rows[0][0].height() + 4);
     let size = Size::new(width * rows[0].len(), height * rows.len());
-    let sheet = Image::<Srgb>::from_fn(size, |x, y| {
+    Image::<Srgb>::from_fn(size, |x, y| {
         let cell = &rows[y / height][x / width];
         match (x % width, y % height) {
             (x, y) if x < width - 4 && y < height - 4 => cell.get(x, y),
             _ => [1.0; 3],
         }
-    });
-    let options = SaveOptions { overwrite: Overwrite::Always, ..SaveOptions::default() };
-    Photo::from_image(sheet).save(out, &options)?;
-    Ok(())
+    })
 }

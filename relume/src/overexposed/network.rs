@@ -7,7 +7,7 @@ use super::affine::{Affine, Token};
 use super::signals::Signals;
 use super::whole::{Cells, Whole};
 use crate::models::oxnet::{
-    self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, LIGHT, MASK, OPEN, RECOVERED,
+    self, CLIPPING, EXPOSURE, FEATURES, FOUND, FRAME, GUIDE, LIGHT, MASK, OPEN, RECOVERED,
     REFERENCE_FEATURES, REFERENCE_LIGHT, SHARE, Widths,
 };
 use crate::{Error, Result};
@@ -56,6 +56,10 @@ pub struct Encoded {
 pub struct Found {
     /// Motion in tokens and confidence, `[1, 3, h/16, w/16]`.
     pub motion: Tensor,
+    /// The same as the network found it, before tokens followed the motion of the whole.
+    pub learned: Tensor,
+    /// Motion of the whole in pixels of 1/4, and how far it is trusted, `[1, 3, h/4, w/4]`.
+    pub guide: Tensor,
     /// Stops by which the frame is exposed more, red, green, blue.
     pub exposure: [f32; 3],
     /// Share of the clipped area that the reference shows, by confidence.
@@ -137,7 +141,8 @@ impl OxNet {
         let made = self.matcher.run_fixed(&feeds, &[FOUND])?.remove(FOUND);
         let missing = || relume_nn::Error::Run(format!("the matcher gave no {FOUND}"));
         let mut motion = made.ok_or_else(missing)?;
-        follow_the_whole(&mut motion, frame, reference);
+        let learned = motion.clone();
+        let guide = follow_the_whole(&mut motion, frame, reference);
         let exposure = exposure_between(frame, reference, &motion);
         let [_, _, height, width] = motion.shape;
         let (mut shown, mut covered, mut lost, mut moved) = (Vec::new(), 0.0, 1e-6, 0.0);
@@ -154,7 +159,16 @@ impl OxNet {
         }
         let count = (height * width) as f32;
         let sure = motion.values[2 * height * width..].iter().sum::<f32>() / count;
-        Ok(Found { motion, exposure, covered: covered / lost, shown, sure, moved: moved / count })
+        Ok(Found {
+            motion,
+            learned,
+            guide,
+            exposure,
+            covered: covered / lost,
+            shown,
+            sure,
+            moved: moved / count,
+        })
     }
 
     /// The light of a frame, with a reference where one was found.
@@ -221,6 +235,7 @@ impl OxNet {
                     (EXPOSURE, Tensor::scalars(&[stops])),
                     ("inside", map(signals.inside().to_vec())),
                     (FOUND, found.motion.clone()),
+                    (GUIDE, found.guide.clone()),
                 ]));
                 for (name, features) in REFERENCE_FEATURES.iter().zip(&other.features[1..]) {
                     told.insert((*name).to_owned(), features.clone());
@@ -293,9 +308,11 @@ fn bilinear(map: &Tensor, channel: usize, x: f32, y: f32) -> f32 {
 
 /// Where most of the picture moves as one, tokens follow that but for those that surely move otherwise.
 /// What the picture shows decides; where that is too little, what was surely found does.
-fn follow_the_whole(motion: &mut Tensor, frame: &Encoded, reference: &Encoded) {
+/// Gives the motion of the whole at 1/4, with the trust that it deserves.
+fn follow_the_whole(motion: &mut Tensor, frame: &Encoded, reference: &Encoded) -> Tensor {
     let [_, _, height, width] = motion.shape;
     let count = height * width;
+    let mut guide = Tensor::zeros([1, 3, 4 * height, 4 * width]);
     let place = |i: usize| [(i % width) as f64, (i / width) as f64];
     let mut put = |i: usize, values: [f32; 3]| {
         values.into_iter().enumerate().for_each(|(c, v)| motion.values[c * count + i] = v);
@@ -314,15 +331,28 @@ fn follow_the_whole(motion: &mut Tensor, frame: &Encoded, reference: &Encoded) {
             let right = (there[0] + 1.0) * half - x;
             let down = there[1] * half + 0.5 * height as f32 - y;
             put(i, [right, down, whole.explained]);
+            for row in 4 * (i / width)..4 * (i / width) + 4 {
+                for column in 4 * (i % width)..4 * (i % width) + 4 {
+                    *guide.at_mut(0, 2, row, column) = whole.explained;
+                }
+            }
         }
-        return;
+        let half = 4.0 * half;
+        for i in 0..16 * count {
+            let (column, row) = (i % (4 * width), i / (4 * width));
+            let (x, y) = (column as f32 + 0.5, row as f32 + 0.5);
+            let there = whole.at([x / half - 1.0, (y - 2.0 * height as f32) / half]);
+            *guide.at_mut(0, 0, row, column) = (there[0] + 1.0) * half - x;
+            *guide.at_mut(0, 1, row, column) = there[1] * half + 2.0 * height as f32 - y;
+        }
+        return guide;
     }
     let token = |i: usize| {
         let [right, down, sure] = [0, 1, 2].map(|c| f64::from(motion.values[c * count + i]));
         Token { place: place(i), motion: [right, down], sure }
     };
     let all: Vec<Token> = (0..count).map(token).collect();
-    let Some(fit) = Affine::fit(&all) else { return };
+    let Some(fit) = Affine::fit(&all) else { return guide };
     for (i, _) in all.iter().enumerate().filter(|(_, token)| token.sure < 0.5) {
         let there = fit.at(place(i));
         let values = [there[0], there[1], fit.explained];
@@ -330,6 +360,7 @@ fn follow_the_whole(motion: &mut Tensor, frame: &Encoded, reference: &Encoded) {
             motion.values[c * count + i] = value as f32;
         }
     }
+    guide
 }
 
 /// Stops between two frames for each colour: the median over tokens that both show well, where that

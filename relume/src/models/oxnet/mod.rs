@@ -32,6 +32,9 @@ pub const REFERENCE: &str = "reference";
 pub const REFERENCE_LIGHT: &str = "reference_light";
 /// Input: stops by which the frame is exposed more than the reference, `[n, 1, 1, 1]`.
 pub const EXPOSURE: &str = "exposure";
+/// Input: motion to the reference that is known otherwise, in pixels of 1/4, and how far it is trusted, 0
+/// (not at all) to 1, `[n, 3, h/4, w/4]`.
+pub const GUIDE: &str = "guide";
 /// Output: linear light, `[n, 3, h, w]`, at least the frame's.
 pub const RECOVERED: &str = "recovered";
 /// Output: the share of the lost light that was copied and not invented, `[n, 1, h, w]`.
@@ -131,6 +134,7 @@ pub fn build(name: &str, widths: &Widths, size: (usize, usize)) -> Result<Graph>
         open: net.open(reference),
         exposure: net.g.input(EXPOSURE, 1, Extent::SCALAR),
         inside,
+        guide: net.input(GUIDE, 3, 4),
     };
     let features = net.encode(frame);
     let seen = net.encode(reference);
@@ -190,6 +194,7 @@ pub fn with_reference(widths: &Widths, size: (usize, usize)) -> Result<Graph> {
         open: net.input(OPEN, 1, 1),
         exposure: net.g.input(EXPOSURE, 1, Extent::SCALAR),
         inside: net.input("inside", 1, 1),
+        guide: net.input(GUIDE, 3, 4),
     };
     let seen =
         [0, 1, 2].map(|i| net.input(REFERENCE_FEATURES[i], widths.channels[i + 1], [4, 8, 16][i]));

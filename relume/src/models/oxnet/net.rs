@@ -19,6 +19,7 @@ pub(super) struct Other {
     pub(super) open: NodeId,
     pub(super) exposure: NodeId,
     pub(super) inside: NodeId,
+    pub(super) guide: NodeId,
 }
 
 /// Motion in pixels of its scale, and its confidence.

@@ -58,6 +58,26 @@ impl Net<'_> {
         Motion { motion, sure: self.curve(&format!("{key}.sure"), Pointwise::Sigmoid, logit) }
     }
 
+    /// Motion that follows a guide as far as that is trusted; the guide is `by` times as large.
+    fn guided(&mut self, guide: NodeId, by: usize, Motion { motion, sure }: Motion) -> Motion {
+        let guide = self.pool(guide, by);
+        let told = self.part("guide.motion", guide, 0..2);
+        let told = self.curve("guide.scaled", Pointwise::Scale(1.0 / by as f32), told);
+        let trust = self.part("guide.trust", guide, 2..3);
+        let toward = |net: &mut Self, from: NodeId, to: NodeId, share: NodeId| {
+            let less = net.curve("guide.less", Pointwise::Scale(-1.0), from);
+            let step = net.plain("guide.step", Layer::Add, &[to, less]);
+            let step = net.product(step, share);
+            net.plain("guide.sum", Layer::Add, &[from, step])
+        };
+        let motion = toward(self, motion, told, trust);
+        // What is trusted is sure: sure + trust (1 − sure).
+        let both = self.product(trust, sure);
+        let less = self.curve("guide.less", Pointwise::Scale(-1.0), both);
+        let more = self.plain("guide.more", Layer::Add, &[trust, less]);
+        Motion { motion, sure: self.plain("guide.sure", Layer::Add, &[sure, more]) }
+    }
+
     /// What the reference shows of the frame, at 1 / `down` of the resolution.
     pub(super) fn copied(
         &mut self,
@@ -99,11 +119,13 @@ impl Net<'_> {
         let masks = [4, 8, 16].map(|down| self.pool(view.mask, down));
         let motion = self.part("found.motion", found, 0..2);
         let sure = self.part("found.sure", found, 2..3);
-        let m16 = Motion { motion, sure };
+        let m16 = self.guided(other.guide, 4, Motion { motion, sure });
         let up = self.enlarged(m16, 2);
         let m8 = self.refine("refine.8", (4, 64), [features[2], seen[1], masks[1]], up);
+        let m8 = self.guided(other.guide, 2, m8);
         let up = self.enlarged(m8, 2);
         let m4 = self.refine("refine.4", (3, 48), [features[1], seen[0], masks[0]], up);
+        let m4 = self.guided(other.guide, 1, m4);
         let mut copied = |net: &mut Self, i: usize, down, motion: Motion| {
             let copied = net.copied(other, down, motion);
             let triple = [features[i], seen[i - 1], masks[i - 1]];
