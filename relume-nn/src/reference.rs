@@ -105,17 +105,10 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::Prelu { .. } => prelu(x, parameter(weights, node, "weight")),
         Layer::BatchNorm { epsilon } => batch_norm(node, weights, *epsilon, x),
         Layer::LayerNorm { epsilon } => layer_norm(node, weights, *epsilon, x),
-        Layer::Add => {
-            Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) + inputs[1].at(n, c, y, i))
-        }
+        Layer::Add => both(x, inputs[1], |a, b| a + b),
         Layer::Multiply => multiply(x, inputs[1]),
-        Layer::Divide => {
-            Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) / inputs[1].at(n, c, y, i))
-        }
-        Layer::Curve => Tensor::from_fn(x.shape, |n, c, y, i| {
-            let v = x.at(n, c, y, i);
-            v + inputs[1].at(n, c, y, i) * (v * v - v)
-        }),
+        Layer::Divide => both(x, inputs[1], |a, b| a / b),
+        Layer::Curve => both(x, inputs[1], |v, r| v + r * (v * v - v)),
         Layer::Modulate => modulate(x, inputs[1]),
         Layer::Concat => concat(inputs),
         Layer::Slice { from, to } => {
@@ -143,6 +136,11 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::FromHsv => pixels(x, hsv::to_rgb),
         Layer::Relight => relight(x, inputs[1]),
     }
+}
+
+/// Value by value with another of the same shape.
+fn both(x: &Tensor, other: &Tensor, f: impl Fn(f32, f32) -> f32) -> Tensor {
+    Tensor::new(x.shape, x.values.iter().zip(&other.values).map(|(&a, &b)| f(a, b)).collect())
 }
 
 fn prelu(x: &Tensor, slopes: &[f32]) -> Tensor {

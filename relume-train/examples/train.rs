@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let resume = folder.join("checkpoint.safetensors").exists();
     let options = RunOptions { resume, ..RunOptions::default() };
     let tell = |share: f32| {
-        if (share * 1000.0) as u32 % 100 == 0 {
+        if ((share * 1000.0) as u32).is_multiple_of(100) {
             println!("{:.0} %", 100.0 * share);
         }
     };

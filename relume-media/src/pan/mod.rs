@@ -165,7 +165,11 @@ impl<'a> Pan<'a> {
             speed,
             radii: [dice.between([0.04, 0.16]), dice.between([0.06, 0.2])],
             boxy: dice.between([2.0, 6.0]),
-            texture: Rotation::of(dice.between([0.0, 6.28]), dice.between([-0.3, 0.3]), 0.0),
+            texture: Rotation::of(
+                dice.between([0.0, std::f32::consts::TAU]),
+                dice.between([-0.3, 0.3]),
+                0.0,
+            ),
             gain: dice.log_between([0.3, 2.0]),
         }
     }

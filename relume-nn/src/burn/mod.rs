@@ -192,12 +192,8 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
     let x = inputs.swap_remove(0);
     let c = x.dims()[1];
     Ok(match &node.layer {
-        Layer::Input
-        | Layer::Concat
-        | Layer::Learned { .. }
-        | Layer::Match { .. }
-        | Layer::Propagate
-        | Layer::Recover => x,
+        Layer::Input | Layer::Concat | Layer::Learned { .. } => x,
+        Layer::Match { .. } | Layer::Propagate | Layer::Recover => x,
         Layer::Attention { heads, causal } => tokens::attention(x, *heads, *causal),
         Layer::Tokens { count, class } => {
             let offsets = parameters.of(node, "positional_embedding")?.reshape([*count, c]);
@@ -212,8 +208,7 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
         Layer::Pointwise(function) => pointwise(*function, x),
         Layer::Prelu { shared } => {
             let count = if *shared { 1 } else { c };
-            let slopes = parameters.of(node, "weight")?.reshape([1, count, 1, 1]);
-            x.clone().clamp_min(0.0) + x.clamp_max(0.0) * slopes
+            prelu(x, parameters.of(node, "weight")?.reshape([1, count, 1, 1]))
         }
         Layer::LayerNorm { .. } | Layer::BatchNorm { .. } => normalise(node, parameters, x)?,
         Layer::Add => x + second()?,
@@ -376,6 +371,10 @@ fn unshuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
         h / r,
         w / r,
     ])
+}
+
+fn prelu(x: Tensor<4>, slopes: Tensor<4>) -> Tensor<4> {
+    x.clone().clamp_min(0.0) + x.clamp_max(0.0) * slopes
 }
 
 fn average_pool(x: Tensor<4>, r: usize) -> Tensor<4> {

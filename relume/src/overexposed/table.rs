@@ -178,10 +178,10 @@ impl Table {
         let mut best: Vec<(f32, usize)> = vec![(0.0, 0); count];
         for t in (1..count).rev() {
             let adopt = best[t];
-            for r in 0..t {
-                let keep = best[r];
+            for (slot, reward) in best[..t].iter_mut().zip(&self.rewards[t]) {
+                let keep = *slot;
                 let (later, more) = if adopt.0 > keep.0 { (adopt.0, adopt.1 + 1) } else { keep };
-                best[r] = (self.rewards[t][r] + later, more);
+                *slot = (reward + later, more);
             }
         }
         let frames = (count - 1) as f32;

@@ -198,7 +198,7 @@ impl Whole {
     /// How far the pictures differ at a place, in stops; none where one shows nothing.
     pub(super) fn error_at(&self, here: &Cells, there: &Cells, place: [f32; 2]) -> Option<f32> {
         let ((mine, w), (theirs, v)) = (here.at(place), there.at(self.at(place)));
-        (w > 0.3 && v > 0.3).then(|| theirs + self.stops - mine)
+        (w > 0.3 && v > 0.3).then_some(theirs + self.stops - mine)
     }
 
     fn errors<'a>(
