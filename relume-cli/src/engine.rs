@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use relume::models::alen;
-use relume::models::{find, means_a_file};
+use relume::models::{find, lantern, means_a_file};
 use relume::{Estimate, Restored, Restorer};
 use relume_media::{Photo, Progress, Size};
+use relume_nn::Weights;
 
 use crate::exit::{Code, Failure};
 use crate::model_cache::Cache;
@@ -148,6 +149,28 @@ fn find_model(name: &str) -> Result<Restorer, Failure> {
         }
     }
     Ok(Restorer::load(name)?)
+}
+
+/// Name and weights of a network that is no restorer; lantern, everyone's default, stands for `usual`.
+pub(crate) fn weights_of(model: &str, usual: &str) -> Result<(&'static str, Weights), Failure> {
+    let imported = |name: &str| -> Result<_, Failure> {
+        Ok(Some(Cache::from_environment()?.imported(name)).filter(|path| path.is_file()))
+    };
+    let name = if model == lantern::S.name { usual } else { model };
+    let file = match means_a_file(name) {
+        true => Some(Path::new(name).to_owned()),
+        false if find(name)?.weights.is_none() => imported(name)?,
+        false => None,
+    };
+    let Some(file) = file else {
+        let card = find(name)?;
+        return Ok((card.name, card.load_weights()?));
+    };
+    let wrong = |cause: String| Failure::new(Code::Model, format!("{}: {cause}", file.display()));
+    let bytes = std::fs::read(&file).map_err(|cause| wrong(cause.to_string()))?;
+    let weights = Weights::read(&bytes).map_err(|cause| wrong(cause.to_string()))?;
+    let named = weights.metadata.get("modelspec.architecture").cloned();
+    Ok((find(named.as_deref().unwrap_or(usual))?.name, weights))
 }
 
 /// ALEN out of the imported weights of its four parts.

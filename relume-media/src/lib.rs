@@ -8,6 +8,7 @@ pub mod image;
 pub mod light;
 pub mod limits;
 pub mod metadata;
+pub mod pan;
 pub mod photo;
 pub mod progress;
 pub mod resize;

@@ -290,17 +290,7 @@ impl GraphBuilder {
 type Shape = (usize, Extent);
 
 fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, String> {
-    let wanted = match layer {
-        Layer::Input | Layer::Learned { .. } => 0,
-        Layer::Add
-        | Layer::Multiply
-        | Layer::Divide
-        | Layer::Curve
-        | Layer::Modulate
-        | Layer::Relight => 2,
-        Layer::Concat => inputs.len().max(1),
-        _ => 1,
-    };
+    let wanted = inputs_of(layer, inputs.len());
     if inputs.len() != wanted {
         return Err(format!("{} reads {wanted} inputs, got {}", layer.kind(), inputs.len()));
     }
@@ -335,6 +325,13 @@ fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
         }
         Layer::Softmax { groups } => Err(format!("{} channels in {groups} groups", x.channels)),
         Layer::GlobalPool => Ok((x.channels, Extent::SCALAR)),
+        Layer::AveragePool(r) => Ok((x.channels, reduced(x.extent, *r)?)),
+        Layer::GlobalMax
+        | Layer::Warp
+        | Layer::Correlate(_)
+        | Layer::Match { .. }
+        | Layer::Propagate
+        | Layer::Recover => crate::motion::shape(layer, inputs),
         Layer::Attention { .. }
         | Layer::Tokens { .. }
         | Layer::Embed { .. }
@@ -343,6 +340,25 @@ fn derive_shape(layer: &Layer, inputs: &[&Node]) -> std::result::Result<Shape, S
         Layer::WindowAttention(windows) => attention_shape(*windows, x),
         Layer::ToHsv | Layer::FromHsv if x.channels == 3 => Ok((3, x.extent)),
         Layer::ToHsv | Layer::FromHsv => Err(format!("takes 3 channels, got {}", x.channels)),
+    }
+}
+
+/// How many inputs a layer reads, where it is given so many.
+fn inputs_of(layer: &Layer, given: usize) -> usize {
+    match layer {
+        Layer::Input | Layer::Learned { .. } => 0,
+        Layer::Add
+        | Layer::Multiply
+        | Layer::Divide
+        | Layer::Curve
+        | Layer::Modulate
+        | Layer::Warp
+        | Layer::Correlate(_)
+        | Layer::Relight => 2,
+        Layer::Match { .. } | Layer::Propagate => 3,
+        Layer::Recover => 5,
+        Layer::Concat => given.max(1),
+        _ => 1,
     }
 }
 

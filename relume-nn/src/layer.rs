@@ -39,6 +39,8 @@ pub enum Initial {
     },
     /// All zero, so that a residual branch starts silent.
     Zero,
+    /// All this number: the scale of a residual branch.
+    Constant(f32),
     /// Even between `±1 / √fan_in`, biases too: what PyTorch does unasked.
     Even,
 }
@@ -132,7 +134,14 @@ pub enum Pointwise {
     QuickGelu,
     /// Times a constant.
     Scale(f32),
+    /// Linear light as stops count it: `log₂(1 + 255 x) / log₂(1 + 255 top)`, below 0 as 0.
+    LogLight(f32),
+    /// `ln(p / (1 − p))`, `p` kept within [`UNSURE`] of 0 and 1.
+    Logit,
 }
+
+/// How near to 0 and 1 a probability may come before its logit.
+pub const UNSURE: f32 = 1e-4;
 
 impl Pointwise {
     /// The function itself.
@@ -153,6 +162,11 @@ impl Pointwise {
             Self::Clamp(low, high) => x.clamp(low, high),
             Self::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
             Self::Scale(factor) => factor * x,
+            Self::LogLight(top) => (255.0 * x.max(0.0)).ln_1p() / (255.0 * top).ln_1p(),
+            Self::Logit => {
+                let p = x.clamp(UNSURE, 1.0 - UNSURE);
+                (p / (1.0 - p)).ln()
+            }
         }
     }
 }
@@ -219,6 +233,32 @@ pub enum Layer {
     },
     /// Mean over all pixels: a barrier.
     GlobalPool,
+    /// Largest of all pixels of a fixed extent.
+    GlobalMax,
+    /// Means of blocks of so many pixels a side.
+    AveragePool(usize),
+    /// What lies where the second input, motion `[n, 2, h, w]` in pixels (right, down), points:
+    /// bilinear, 0 outside.
+    Warp,
+    /// Mean over the channels of the products of two inputs, the second moved by up to so many
+    /// pixels: `[n, (2 r + 1)², h, w]`, row by row, 0 outside.
+    Correlate(usize),
+    /// Where each pixel is found in another picture of the same fixed extent, and how sure that is.
+    /// Reads queries and keys `[n, c, h, w]` and how far the keys are burnt out, `[n, 1, h, w]`;
+    /// gives motion in pixels and a confidence, `[n, 3, h, w]`. The scaled dot products, less
+    /// `|burnt| · m`, are softened within `radius` pixels around the greatest; the confidence is
+    /// `σ(certain − |cycle| · d)`, `d` the pixels missed on the way there and back.
+    Match {
+        /// Pixels around the best key that take part.
+        radius: usize,
+    },
+    /// Motion `[n, 3, h, w]` of pixels that are like (queries and keys `[n, c, h, w]`), near (a
+    /// Gaussian of `e^reach` pixels) and sure, borrowed by each.
+    Propagate,
+    /// Light above the clip level: see [`recover`](crate::recover). Reads light `[n, 3, h, w]`, how
+    /// far each value is clipped, light of another picture, where that is valid `[n, 1, h, w]`, and
+    /// what the network decides `[n, 4, h, w]`.
+    Recover,
     /// Every pixel of a fixed extent looks at every other (Vaswani et al. 2017): `[n, 3c, h, w]`,
     /// queries, keys and values, to `[n, c, h, w]`.
     Attention {
@@ -282,6 +322,7 @@ impl Layer {
         let trained = true;
         let vector = |suffix| Parameter { suffix, shape: vec![channels], trained };
         let stored = |suffix| Parameter { trained: false, ..vector(suffix) };
+        let number = |suffix| Parameter { suffix, shape: vec![1], trained };
         match self {
             Self::Conv(conv) => {
                 let shape = vec![conv.c_out, conv.c_in / conv.groups, conv.kernel, conv.kernel];
@@ -315,12 +356,11 @@ impl Layer {
                 vec![Parameter { suffix: "weight", shape, trained }]
             }
             Self::WindowAttention(windows) => {
-                vec![Parameter {
-                    suffix: "pos_embedding",
-                    shape: vec![windows.table(); 2],
-                    trained,
-                }]
+                let shape = windows.table_shape();
+                vec![Parameter { suffix: "pos_embedding", shape, trained }]
             }
+            Self::Match { .. } => ["burnt", "certain", "cycle"].map(number).into(),
+            Self::Propagate => vec![number("reach")],
             _ => Vec::new(),
         }
     }
@@ -357,6 +397,13 @@ impl Layer {
             Self::PixelUnshuffle(_) => "pixel_unshuffle",
             Self::Enlarge(_) => "enlarge",
             Self::GlobalPool => "global_pool",
+            Self::GlobalMax => "global_max",
+            Self::AveragePool(_) => "average_pool",
+            Self::Warp => "warp",
+            Self::Correlate(_) => "correlate",
+            Self::Match { .. } => "match",
+            Self::Propagate => "propagate",
+            Self::Recover => "recover",
             Self::Attention { .. } => "attention",
             Self::Tokens { .. } => "tokens",
             Self::Embed { .. } => "embed",

@@ -2,6 +2,7 @@
 //!
 //! Slow on purpose. The other executors are compared with this one.
 
+pub(crate) mod motion;
 pub(crate) mod tokens;
 
 use std::collections::BTreeMap;
@@ -93,10 +94,7 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
             tokens::row(x, class, parameter(weights, node, "positional_embedding"))
         }
         Layer::Embed { .. } => tokens::embed(x, parameter(weights, node, "weight"), node.channels),
-        Layer::Place(place) => {
-            let shape = [x.shape[0], x.shape[1], 1, 1];
-            Tensor::from_fn(shape, |n, c, _, _| x.at(n, c, 0, *place))
-        }
+        Layer::Place(place) => tokens::place(x, *place),
         Layer::Conv(conv) => {
             let bias = parameter(weights, node, "bias");
             convolve(conv, x, parameter(weights, node, "weight"), bias)
@@ -107,17 +105,10 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::Prelu { .. } => prelu(x, parameter(weights, node, "weight")),
         Layer::BatchNorm { epsilon } => batch_norm(node, weights, *epsilon, x),
         Layer::LayerNorm { epsilon } => layer_norm(node, weights, *epsilon, x),
-        Layer::Add => {
-            Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) + inputs[1].at(n, c, y, i))
-        }
+        Layer::Add => both(x, inputs[1], |a, b| a + b),
         Layer::Multiply => multiply(x, inputs[1]),
-        Layer::Divide => {
-            Tensor::from_fn(x.shape, |n, c, y, i| x.at(n, c, y, i) / inputs[1].at(n, c, y, i))
-        }
-        Layer::Curve => Tensor::from_fn(x.shape, |n, c, y, i| {
-            let v = x.at(n, c, y, i);
-            v + inputs[1].at(n, c, y, i) * (v * v - v)
-        }),
+        Layer::Divide => both(x, inputs[1], |a, b| a / b),
+        Layer::Curve => both(x, inputs[1], |v, r| v + r * (v * v - v)),
         Layer::Modulate => modulate(x, inputs[1]),
         Layer::Concat => concat(inputs),
         Layer::Slice { from, to } => {
@@ -131,6 +122,13 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::ChannelPool => channel_pool(x),
         Layer::Softmax { groups } => softmax(x, *groups),
         Layer::GlobalPool => global_pool(x),
+        Layer::GlobalMax => global_max(x),
+        Layer::AveragePool(r) => average_pool(x, *r),
+        Layer::Warp
+        | Layer::Correlate(_)
+        | Layer::Match { .. }
+        | Layer::Propagate
+        | Layer::Recover => motion::apply(node, weights, inputs),
         Layer::WindowAttention(windows) => {
             attention(*windows, x, parameter(weights, node, "pos_embedding"))
         }
@@ -138,6 +136,11 @@ pub(crate) fn apply(node: &Node, weights: &Weights, inputs: &[&Tensor]) -> Tenso
         Layer::FromHsv => pixels(x, hsv::to_rgb),
         Layer::Relight => relight(x, inputs[1]),
     }
+}
+
+/// Value by value with another of the same shape.
+fn both(x: &Tensor, other: &Tensor, f: impl Fn(f32, f32) -> f32) -> Tensor {
+    Tensor::new(x.shape, x.values.iter().zip(&other.values).map(|(&a, &b)| f(a, b)).collect())
 }
 
 fn prelu(x: &Tensor, slopes: &[f32]) -> Tensor {
@@ -242,6 +245,20 @@ fn blur_halve(x: &Tensor) -> Tensor {
             }
         }
         sum as f32
+    })
+}
+
+fn global_max(x: &Tensor) -> Tensor {
+    let area = x.shape[2] * x.shape[3];
+    let most = |plane: &[f32]| plane.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    Tensor::new([x.shape[0], x.shape[1], 1, 1], x.values.chunks(area).map(most).collect())
+}
+
+fn average_pool(x: &Tensor, r: usize) -> Tensor {
+    let [n, c, h, w] = x.shape;
+    Tensor::from_fn([n, c, h / r, w / r], |n, c, y, i| {
+        let at = |k: usize| f64::from(x.at(n, c, y * r + k / r, i * r + k % r));
+        ((0..r * r).map(at).sum::<f64>() / (r * r) as f64) as f32
     })
 }
 

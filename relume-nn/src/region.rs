@@ -82,7 +82,7 @@ pub(crate) fn reads(layer: &Layer, out: Span, length: usize) -> Span {
     match layer {
         Layer::Conv(conv) => conv_reads(conv, out, length).0,
         Layer::PixelShuffle(r) => Span::new(out.start / r, out.end.div_ceil(*r)),
-        Layer::PixelUnshuffle(r) => Span::new(out.start * r, out.end * r),
+        Layer::PixelUnshuffle(r) | Layer::AveragePool(r) => Span::new(out.start * r, out.end * r),
         Layer::Enlarge(r) => {
             let start = (out.start / r).saturating_sub(1);
             Span::new(start, (out.end.div_ceil(*r) + 1).min(length))

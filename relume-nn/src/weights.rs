@@ -139,6 +139,7 @@ fn initial(rng: &mut ChaCha8Rng, layer: &Layer, suffix: &str, count: usize) -> V
                 Initial::Normal { gain } if suffix == "weight" => {
                     normal(rng, count, gain / fan_in.sqrt())
                 }
+                Initial::Constant(value) if suffix == "weight" => vec![value; count],
                 _ => vec![0.0; count],
             }
         }
@@ -146,7 +147,11 @@ fn initial(rng: &mut ChaCha8Rng, layer: &Layer, suffix: &str, count: usize) -> V
         (Layer::Embed { .. } | Layer::Learned { .. }, _) => normal(rng, count, 0.02),
         (Layer::Tokens { .. }, _) => normal(rng, count, 0.01),
         (Layer::Prelu { .. }, _) => vec![0.25; count],
-        (Layer::WindowAttention(_), _) => normal(rng, count, 1.0),
+        (Layer::WindowAttention(windows), _) => {
+            normal(rng, count, if windows.own_tables { 0.02 } else { 1.0 })
+        }
+        (Layer::Match { .. }, "burnt" | "cycle") => vec![1.0; count],
+        (Layer::Match { .. }, _) | (Layer::Propagate, _) => vec![2.0; count],
         (Layer::LayerNorm { .. }, "weight")
         | (Layer::BatchNorm { .. }, "weight" | "running_var") => vec![1.0; count],
         _ => vec![0.0; count],

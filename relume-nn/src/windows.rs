@@ -1,7 +1,7 @@
 //! Attention within windows, every second time shifted by half a window (Liu et al. 2021, Swin).
 //!
 //! Queries, keys and values come as one tensor `[n, 3 · c, h, w]`, in this order, each with its heads
-//! one after the other. One table of biases by relative place serves all heads.
+//! one after the other. One table of biases by relative place serves all heads, or each has its own.
 
 use crate::Array;
 
@@ -14,6 +14,8 @@ pub struct Windows {
     pub window: usize,
     /// Whether the picture is rolled by half a window first; what was torn apart does not mix.
     pub shifted: bool,
+    /// Whether every head has a table of biases of its own, instead of one for all.
+    pub own_tables: bool,
 }
 
 impl Windows {
@@ -32,11 +34,30 @@ impl Windows {
         2 * self.window - 1
     }
 
+    /// Shape of all tables of biases.
+    pub fn table_shape(self) -> Vec<usize> {
+        let one = [self.table(); 2];
+        if self.own_tables { vec![self.heads, one[0], one[1]] } else { one.into() }
+    }
+
+    /// Tables of biases: one, or one for each head.
+    pub fn tables(self) -> usize {
+        if self.own_tables { self.heads } else { 1 }
+    }
+
     /// Place in the table of biases for a query and a key, both counted row by row in the window.
     pub fn place(self, query: usize, key: usize) -> usize {
         let s = self.window;
         let (row, column) = (key / s + s - 1 - query / s, key % s + s - 1 - query % s);
         row * self.table() + column
+    }
+
+    /// The biases of every table for queries and keys, `[tables, area, area]`.
+    pub(crate) fn biases(self, table: &[f32]) -> Vec<f32> {
+        let (area, each) = (self.area(), self.table() * self.table());
+        let of = |table: &[f32], i: usize| table[self.place(i / area, i % area)];
+        let tables = table.chunks_exact(each);
+        tables.flat_map(|table| (0..area * area).map(move |i| of(table, i))).collect()
     }
 
     /// Whether a query may see a key in the window at `row`, `column` of a grid of so many `rows`
@@ -120,12 +141,14 @@ pub(crate) fn attend(
     let Windows { heads, window, .. } = windows;
     let (grid, each) = ((size.0 / window, size.1 / window), channels / heads);
     let area = windows.area();
-    let bias: Vec<f32> =
-        (0..area * area).map(|i| table[windows.place(i / area, i % area)]).collect();
+    let bias = windows.biases(table);
     for place in 0..grid.0 * grid.1 {
         let corner = (place / grid.1, place % grid.1);
         let mask = windows.mask(corner, grid);
-        let extra: Vec<f32> = bias.iter().zip(&mask).map(|(bias, mask)| bias + mask).collect();
+        let extra: Vec<Vec<f32>> = bias
+            .chunks_exact(area * area)
+            .map(|bias| bias.iter().zip(&mask).map(|(bias, mask)| bias + mask).collect())
+            .collect();
         let pixel = |token: usize| {
             let y = corner.0 * window + token / window + windows.shift();
             let x = corner.1 * window + token % window + windows.shift();
@@ -142,7 +165,8 @@ pub(crate) fn attend(
                     .collect()
             };
             let read = Head { queries: part(0), keys: part(1), values: part(2) };
-            for (i, value) in read.attend(&extra).into_iter().enumerate() {
+            let extra = &extra[head % extra.len()];
+            for (i, value) in read.attend(extra).into_iter().enumerate() {
                 let (y, x) = pixel(i / each);
                 put(head * each + i % each, y, x, value);
             }

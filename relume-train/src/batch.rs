@@ -48,7 +48,10 @@ impl Batches<'_> {
             .map(|view| {
                 let mut rng = ChaCha8Rng::seed_from_u64(self.stage.seed);
                 rng.set_stream((step * data.views + view) as u64 + 1);
-                let item = self.sources.random_view(&mut rng, data)?;
+                let item = match self.task.wants_whole() {
+                    true => self.sources.random_whole(&mut rng)?,
+                    false => self.sources.random_view(&mut rng, data)?,
+                };
                 self.task.examples(item, &mut rng, data.crops_per_view, data.crop)
             })
             .collect::<Result<_>>()?;

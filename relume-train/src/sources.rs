@@ -23,7 +23,8 @@ impl Sources {
         let cache = (data.cache_mib << 20) / data.sources.len().max(1);
         let (mut sources, mut held_out) = (Vec::new(), None);
         for (index, source) in data.sources.iter().enumerate() {
-            let options = OpenOptions { split: source.split.clone(), manifest: manifest.clone() };
+            let (split, except) = (source.split.clone(), source.except.clone());
+            let options = OpenOptions { split, manifest: manifest.clone(), except };
             let set = datasets::open(&source.path, source.kind.as_deref(), &options)?;
             let mut views = Views::new(set, cache);
             if index == 0 && data.held_out > 0 && views.len() > 1 {
@@ -47,6 +48,18 @@ impl Sources {
     /// # Errors
     /// When too many pictures of the source cannot be read.
     pub fn random_view(&self, rng: &mut impl Rng, data: &DataRecipe) -> Result<Item> {
+        self.random_source(rng).random_view(rng, data.view, data.crop, &self.augment)
+    }
+
+    /// A random picture of a random source, all of it.
+    ///
+    /// # Errors
+    /// As [`random_view`](Self::random_view).
+    pub fn random_whole(&self, rng: &mut impl Rng) -> Result<Item> {
+        self.random_source(rng).random_whole(rng)
+    }
+
+    fn random_source(&self, rng: &mut impl Rng) -> &Views {
         let mut draw = rng.random::<f64>();
         let mut chosen = &self.sources[self.sources.len() - 1].1;
         for (share, views) in &self.sources {
@@ -56,7 +69,7 @@ impl Sources {
                 break;
             }
         }
-        chosen.random_view(rng, data.view, data.crop, &self.augment)
+        chosen
     }
 
     /// Pictures of all sources.

@@ -57,7 +57,7 @@ impl Validation {
             sets.push(Set::new(HELD_OUT, items, stage)?);
         }
         for SetRecipe { name, path, kind, split, pictures, side } in &stage.validation {
-            let options = OpenOptions { split: split.clone(), manifest: None };
+            let options = OpenOptions { split: split.clone(), ..OpenOptions::default() };
             let views = Views::new(datasets::open(path, kind.as_deref(), &options)?, 0);
             let count = (*pictures).min(views.len());
             let items = (0..count).map(|i| views.middle_view(i * views.len() / count, *side));

@@ -21,7 +21,7 @@ fn red(image: &Image<relume_media::Srgb>) -> f32 {
 }
 
 fn part(split: &str) -> OpenOptions {
-    OpenOptions { split: Some(split.to_owned()), manifest: None }
+    OpenOptions { split: Some(split.to_owned()), ..OpenOptions::default() }
 }
 
 /// Names of the items with the reds of their pictures.
@@ -30,7 +30,7 @@ fn contents(set: &dyn Dataset) -> Vec<(String, Vec<f32>)> {
         Item::Sharp(picture) | Item::Alone(picture) => vec![red(&picture)],
         Item::Pair { input, target } => vec![red(&input), red(&target)],
         Item::Series { exposures, .. } => exposures.iter().map(red).collect(),
-        Item::Scene(_) => Vec::new(),
+        Item::Scene(_) | Item::Table(_) => Vec::new(),
     };
     (0..set.len()).map(|index| (set.name(index), reds(set.read(index).unwrap()))).collect()
 }
@@ -248,4 +248,32 @@ fn the_shared_sets_are_what_they_look_like() {
         assert!(set.len() == count || kind == "hdr" && set.len() >= 10, "{name}: {}", set.len());
         set.read(0).unwrap();
     }
+}
+
+#[test]
+fn made_clips_are_the_same_for_the_same_seed() {
+    use relume_media::pan::{PanOptions, Scene};
+    let folder = tempfile::tempdir().unwrap();
+    let scenes = folder.path().join("scenes");
+    std::fs::create_dir_all(&scenes).unwrap();
+    let options = PanOptions { width: 64, height: 64, frames: 1, ..PanOptions::default() };
+    let room = Scene::procedural(5);
+    let light = relume_media::pan::Pan::new(1, &room, &options).truth(0);
+    Photo::from_linear(&light).save(&scenes.join("room.exr"), &SaveOptions::default()).unwrap();
+    let set = open(&scenes, None, &OpenOptions::default()).unwrap();
+    let camera = PanOptions { width: 40, height: 24, frames: 5, ..PanOptions::default() };
+    let write = |name: &str, seed: u64| {
+        let out = folder.path().join(name);
+        let how = How::Pans(Box::new(camera.clone()), 2);
+        let options = MakeOptions { how, seed, shard: None };
+        let made = make(set.as_ref(), &out, &options, &Progress::silent()).unwrap();
+        assert_eq!((made.pairs, made.skipped.len()), (2, 0));
+        ["frames/0001/000005.png", "truth/0000/000001.hdr", "clips/0001.json"]
+            .map(|file| std::fs::read(out.join(file)).unwrap())
+    };
+    let [one, two, three] = [("1", 1), ("2", 1), ("3", 2)].map(|(name, seed)| write(name, seed));
+    assert!(one == two && one != three);
+    // The frames are a set of their own.
+    let frames = open(&folder.path().join("1/frames"), None, &OpenOptions::default()).unwrap();
+    assert_eq!(frames.len(), 10);
 }

@@ -6,7 +6,7 @@
 
 use burn::tensor::Device;
 use relume::models::clip::{self, Sizes};
-use relume::models::{MODELS, ModelCard, mirnet};
+use relume::models::{MODELS, ModelCard, mirnet, oxnet};
 use relume_nn::burn::{Parameters, Tensors, download, run, upload};
 use relume_nn::cpu::{Cut, Network, Picture};
 use relume_nn::{Extent, Feeds, Graph, Layer, Tensor, Weights, reference};
@@ -22,12 +22,22 @@ const CLIP: Sizes = Sizes {
     joint: 8,
 };
 
+/// An OX-Net likewise.
+const OX_NET: oxnet::Widths = oxnet::Widths {
+    channels: [8, 8, 32, 32],
+    encoder: [1, 1, 1, 2],
+    decoder: [1, 1, 1],
+    attention: true,
+};
+
 /// The card's graph, or one like it that plain loops compute in a moment.
 fn graph_of(card: &ModelCard) -> Option<Graph> {
     match card.name {
         "mirnet" => Some(mirnet::build("mirnet of 8 features", 8, 2, 1).unwrap()),
         "clip-vit-b32" => Some(clip::build("small CLIP", &CLIP).unwrap()),
         "clip-vit-b32-prior" => Some(clip::with_prompts("small CLIP, prompts", &CLIP, 2).unwrap()),
+        "ox-net-s" => Some(oxnet::build("ox-net of few channels", &OX_NET, (128, 128)).unwrap()),
+        "ox-net-b" => None,
         // The published widths take the plain loops long; alen-small is the same at others.
         name if name.starts_with("alen") && name != "alen-small" => None,
         _ => Some((card.graph)().unwrap()),

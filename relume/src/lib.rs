@@ -8,6 +8,7 @@ mod error;
 pub mod exposure;
 pub mod metrics;
 pub mod models;
+pub mod overexposed;
 mod pillow;
 pub mod restore;
 pub mod video;

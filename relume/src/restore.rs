@@ -29,8 +29,8 @@ use crate::exposure::Thumbnail;
 use crate::models::alen::{self, Route, Routing};
 use crate::models::lantern::{BRIGHTNESS, IMAGE, LIGHT, THUMBNAIL, THUMBNAIL_SIDE};
 use crate::models::sem::{self, Gate};
-use crate::models::{self, ModelCard};
-use crate::{Diagnosis, Error, Result, Verdict, compatible};
+use crate::models::{self, ModelCard, oxnet};
+use crate::{Diagnosis, Error, Result, Verdict, compatible, overexposed};
 
 /// In a picture that the diagnosis does not find dark, a lack of light (in stops) below the first
 /// is left alone; from the second on it is made up wholly, in between more and more.
@@ -42,6 +42,8 @@ const LIGHT_GATE: [f32; 2] = [1.5, 2.0];
 pub struct Restorer {
     card: &'static ModelCard,
     network: Arc<Network>,
+    /// Weights of a network that recovers highlights: it is built for the size of a picture.
+    highlights: Option<Arc<Weights>>,
     /// SHA-256 of the weights, in hexadecimal digits.
     fingerprint: Arc<str>,
     /// What the user asked for; unasked, everything or what the gate allows.
@@ -86,10 +88,12 @@ impl Restorer {
     /// [`Error::Model`] when the weights do not fit.
     pub fn new(card: &'static ModelCard, weights: Weights) -> Result<Self> {
         let fingerprint = identity::fingerprint(&weights).into();
+        let highlights = oxnet::widths(card.name).map(|_| Arc::new(weights.clone()));
         let network = Arc::new(Network::new(models::for_restoring(card)?, weights)?);
         Ok(Self {
             card,
             network,
+            highlights,
             fingerprint,
             strength: None,
             protection: None,
@@ -272,6 +276,9 @@ impl Restorer {
         share: f32,
         progress: &Progress<'_>,
     ) -> Result<()> {
+        if let Some(weights) = &self.highlights {
+            return self.recover(image, weights, share);
+        }
         let tell = |share: f32| progress.report(share).map_err(|_| relume_nn::Error::Cancelled);
         let mut output = self.card.output;
         if let Some(routing) = plan.routing {
@@ -287,6 +294,15 @@ impl Restorer {
         let values = image.values_mut();
         let picture = PictureMut { name: IMAGE, height, width, values, blend: &blend };
         self.network.run_in_place(picture, &feeds, output, Cut::Fitting, &tell)?;
+        Ok(())
+    }
+
+    /// Invents the light of clipped parts and shows it with a shoulder; `share` of that.
+    fn recover(&self, image: &mut Image<Srgb>, weights: &Weights, share: f32) -> Result<()> {
+        let light = overexposed::recover_picture(self.card, weights, image, None)?;
+        let shown = overexposed::tone_mapped(&light);
+        let both = image.values_mut().iter_mut().zip(shown.values());
+        both.for_each(|(value, shown)| *value = share * shown + (1.0 - share) * *value);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 use rayon::prelude::*;
+use relume_media::pan::PanOptions;
 use relume_media::{DegradeOptions, Image, Size, Srgb};
 use relume_train::datasets::{self, DATASETS, Dataset, Item, OpenOptions};
 use relume_train::making::{How, MakeOptions, make};
@@ -23,6 +24,7 @@ Examples:
   relume dataset check LOL --split test --json
   relume dataset make pairs --from photos --seed 3            bad pictures as a camera makes them
   relume dataset make event --from photos --how event         dark event photos, three parts
+  relume dataset make clips --from hdr --how autoexposure     video whose true light is known
   relume dataset make shards --from photos --shard 500        tar files of 500 pairs each")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -57,11 +59,20 @@ enum Action {
         #[command(flatten)]
         which: Which,
         /// How they are made bad
-        #[arg(long, value_enum, default_value_t = Way::Camera)]
+        #[arg(long, alias = "style", value_enum, default_value_t = Way::Camera)]
         how: Way,
         /// Seed of everything random
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Clips of each scene, with --how autoexposure
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        clips: usize,
+        /// Frames of a clip
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        frames: usize,
+        /// Width of a clip's frames in pixels; they are five by three
+        #[arg(long, value_name = "N", default_value_t = 640)]
+        width: usize,
         /// Write tar shards of so many pairs instead of folders
         #[arg(long, value_name = "N")]
         shard: Option<usize>,
@@ -88,12 +99,18 @@ enum Way {
     Camera,
     /// Event photos: 10 to 20 % of the light, noise, 704×400, parts of 85, 10 and 5 %
     Event,
+    /// Clips of a virtual camera that pans over scenes, with auto-exposure: frames and true light
+    Autoexposure,
 }
 
 impl Which {
     /// The dataset at `path`, and its kind.
     pub(super) fn open(&self, path: &Path) -> Result<(&'static str, Box<dyn Dataset>), Failure> {
-        let options = OpenOptions { split: self.split.clone(), manifest: self.manifest.clone() };
+        let options = OpenOptions {
+            split: self.split.clone(),
+            manifest: self.manifest.clone(),
+            ..OpenOptions::default()
+        };
         let card = datasets::kind_of(path, self.kind.as_deref())?;
         Ok((card.name, datasets::open(path, Some(card.name), &options)?))
     }
@@ -104,13 +121,19 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
     match &args.action {
         Action::List { json } => list(Console { json: *json, quiet }),
         Action::Check { path, which, json } => check(path, which, Console { json: *json, quiet }),
-        Action::Make { out, from, which, how, seed, shard } => {
+        Action::Make { out, from, which, how, seed, clips, frames, width, shard } => {
             let how = match how {
                 Way::Camera => {
                     let options = DegradeOptions { untouched_share: 0.0, ..Default::default() };
                     How::Camera(Box::new(options))
                 }
                 Way::Event => How::Event,
+                Way::Autoexposure => {
+                    let height = (width * 3 / 5).max(8);
+                    let (width, frames) = (*width, *frames);
+                    let camera = PanOptions { width, height, frames, ..PanOptions::default() };
+                    How::Pans(Box::new(camera), *clips)
+                }
             };
             let options = MakeOptions { how, seed: *seed, shard: *shard };
             make_set(out, &*which.open(from)?.1, &options, quiet)
@@ -174,6 +197,7 @@ fn about(item: &Item) -> (&'static str, Size) {
         Item::Pair { input, .. } => ("pairs", input.size()),
         Item::Alone(picture) => ("pictures without a counterpart", picture.size()),
         Item::Series { exposures, .. } => ("exposure series", first(exposures)),
+        Item::Table(table) => ("tables of rewards", Size::new(table.len(), table.len())),
     }
 }
 
@@ -245,7 +269,8 @@ fn make_set(
         false => error.into(),
     })?;
     let console = Console { json: false, quiet };
-    console.note(&format!("{}: {} pairs", out.display(), made.pairs));
+    let what = if matches!(options.how, How::Pans(..)) { "clips" } else { "pairs" };
+    console.note(&format!("{}: {} {what}", out.display(), made.pairs));
     for (name, cause) in &made.skipped {
         console.warn(&format!("left out: {name}: {cause}"));
     }

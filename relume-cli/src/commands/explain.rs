@@ -57,7 +57,7 @@ const TOPICS: &[Topic] = &[
     topic!("multi-scale", "mirnet", "attention", "supervised"),
     topic!("curves", "sem", "zero-dce", "sci", "clip", "cue-encoder", "zero-reference"),
     topic!("light-types", "alen", "routing"),
-    topic!("highlights", "over-exposure", "hallucination"),
+    topic!("highlights", "over-exposure", "hallucination", "ox-net", "ox-select"),
     topic!("other-families", "retinex", "fourier", "diffusion", "flow", "mamba", "burst", "gyro"),
     topic!("video", "flicker", "frames"),
     topic!("workflows", "diagnosis", "inspect", "nodes"),

@@ -1,5 +1,7 @@
 //! `relume video`: restores videos, with everything beside the pixels kept.
 
+mod recover;
+
 use std::io::{BufReader, BufWriter};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -44,6 +46,7 @@ Examples:
   relume video night.mp4 -o better.mkv --codec hevc --crf 16
   relume video night.mp4 -o better.mp4 --preview  five seconds, before at the left, after at the right
   relume video night.mp4 -o better.mp4 --from 1:30 --to 1:45
+  relume video sunny.mp4 --recover-highlights --dynamic-range pq -o hdr.mp4
   relume video night.mp4 -o better.mp4 --dry-run  how long it takes, and how large it becomes
   relume video frames/%04d.png -o better.mp4      pictures in, or out
   ffmpeg -i a.mp4 -f yuv4mpegpipe - | relume video - -o - | ffplay -
@@ -79,6 +82,18 @@ pub(crate) struct Args {
     /// Do not average frames along their motion first: faster, but noise stays and flickers
     #[arg(long)]
     no_denoise: bool,
+    /// Give over-exposed parts their light back, copied from earlier frames or invented, instead
+    #[arg(long)]
+    recover_highlights: bool,
+    /// What recovered light is written as
+    #[arg(long, value_enum, default_value_t = recover::Range::Sdr, requires = "recover_highlights")]
+    dynamic_range: recover::Range,
+    /// Also write where light was copied (green) and where it was invented (red)
+    #[arg(long, value_name = "FILE", requires = "recover_highlights")]
+    map: Option<PathBuf>,
+    /// Which earlier frame lost light is copied from
+    #[arg(long, value_enum, default_value_t = recover::Reference::Ring, requires = "recover_highlights")]
+    reference: recover::Reference,
     /// Begin here: seconds, or [HH:]MM:SS
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<f64>,
@@ -145,6 +160,10 @@ pub(crate) fn run(args: &Args, quiet: bool) -> Result<Code, Failure> {
         None if args.input.as_os_str() == DASH => PathBuf::from(DASH),
         None => beside(&args.input),
     };
+    if args.recover_highlights {
+        catch_interrupts()?;
+        return recover::run(args, &output, console);
+    }
     let engine = engine(args)?;
     if args.route == Some(Route::Published) {
         return Err(Failure::usage("--route published is for photos; give auto, local or global"));
@@ -217,7 +236,8 @@ fn engine(args: &Args) -> Result<Engine, Failure> {
     Engine::load(&recipe)
 }
 
-fn options(args: &Args, info: &VideoInfo) -> Result<VideoOptions, Failure> {
+/// The part of the video that is asked for.
+fn cut(args: &Args, info: &VideoInfo) -> Result<Option<Cut>, Failure> {
     let us = |seconds: f64| (seconds * 1e6).round() as i64;
     let cut = match (args.from, args.to, args.preview) {
         (None, None, false) => None,
@@ -233,6 +253,11 @@ fn options(args: &Args, info: &VideoInfo) -> Result<VideoOptions, Failure> {
     if cut.is_some_and(|cut| cut.to_us <= cut.from_us) {
         return Err(Failure::usage("--to must lie behind --from"));
     }
+    Ok(cut)
+}
+
+fn options(args: &Args, info: &VideoInfo) -> Result<VideoOptions, Failure> {
+    let cut = cut(args, info)?;
     let wishes = (
         &args.model,
         args.strength,

@@ -40,6 +40,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("relume-train/recipes/", "trains for hours; relume-train reads every recipe in its tests"),
     ("--device wgpu", "needs a graphics driver; `make gpu` runs it"),
     ("evening.toml", "the reader's own file; relume/tests/workflows.rs runs such files"),
+    ("--how autoexposure", "needs scene-linear pictures; see relume-train/tests/datasets.rs"),
     ("--how event", "needs photographs of 704×400 pixels; see relume-train/tests/datasets.rs"),
     ("runs/mine/", "needs a run of hours"),
     ("glow", "the model is made while following docs/adding-a-model.md"),

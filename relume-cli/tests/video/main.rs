@@ -8,6 +8,7 @@ mod clips;
 mod ended;
 mod hostile;
 mod kinds;
+mod recovered;
 mod workflow;
 
 #[path = "../cli/run.rs"]

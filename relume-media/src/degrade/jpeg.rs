@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Image, Result, Size, Srgb};
 /// `picture` rounded to 8 bit and, with a `quality`, written as JPEG and read again.
 ///
 /// `halve_chroma` stores colour at half the resolution, as nearly all cameras do.
-pub(super) fn write_and_read(
+pub(crate) fn write_and_read(
     mut picture: Image<Srgb>,
     quality: Option<u8>,
     halve_chroma: bool,

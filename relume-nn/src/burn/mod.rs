@@ -1,6 +1,7 @@
 //! The executor for training and GPUs: the graph interpreted on burn tensors, with autodiff.
 
 mod host;
+mod motion;
 mod steps;
 mod tokens;
 mod windows;
@@ -13,9 +14,11 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use rayon::prelude::*;
 
 use crate::graph::{Graph, Node};
-use crate::layer::{Conv, Layer, Pointwise};
+use crate::layer::{Conv, Layer, Pointwise, UNSURE};
 use crate::relight::KNEE;
 use crate::{Error, NodeId, Result, Weights};
+
+pub use motion::warp;
 
 /// Named tensors `[n, c, h, w]` on a device.
 pub type Tensors = BTreeMap<String, Tensor<4>>;
@@ -180,13 +183,17 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
     if node.layer == Layer::Concat {
         return Ok(Tensor::cat(inputs, 1));
     }
+    if let Layer::Match { .. } | Layer::Propagate | Layer::Recover = node.layer {
+        return several(node, parameters, inputs);
+    }
     if let Layer::Learned { samples, channels, length } = node.layer {
         return Ok(parameters.of(node, "weight")?.reshape([samples, channels, 1, length]));
     }
     let x = inputs.swap_remove(0);
-    let [n, c, h, w] = x.dims();
+    let c = x.dims()[1];
     Ok(match &node.layer {
         Layer::Input | Layer::Concat | Layer::Learned { .. } => x,
+        Layer::Match { .. } | Layer::Propagate | Layer::Recover => x,
         Layer::Attention { heads, causal } => tokens::attention(x, *heads, *causal),
         Layer::Tokens { count, class } => {
             let offsets = parameters.of(node, "positional_embedding")?.reshape([*count, c]);
@@ -201,30 +208,26 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
         Layer::Pointwise(function) => pointwise(*function, x),
         Layer::Prelu { shared } => {
             let count = if *shared { 1 } else { c };
-            let slopes = parameters.of(node, "weight")?.reshape([1, count, 1, 1]);
-            x.clone().clamp_min(0.0) + x.clamp_max(0.0) * slopes
+            prelu(x, parameters.of(node, "weight")?.reshape([1, count, 1, 1]))
         }
         Layer::LayerNorm { .. } | Layer::BatchNorm { .. } => normalise(node, parameters, x)?,
         Layer::Add => x + second()?,
         Layer::Multiply => x * second()?,
         Layer::Divide => x / second()?,
         Layer::Curve => x.clone() + second()? * (x.clone() * x.clone() - x),
-        Layer::Modulate => {
-            let both = second()?;
-            let scale = both.clone().narrow(1, 0, c);
-            x * (scale + 1.0) + both.narrow(1, c, c)
-        }
+        Layer::Modulate => modulate(x, second()?),
         Layer::Slice { from, to } => x.narrow(1, *from, to - from),
         Layer::PixelShuffle(r) => shuffle(x, *r),
         Layer::PixelUnshuffle(r) => unshuffle(x, *r),
         Layer::Enlarge(r) => enlarge(enlarge(x, 2, *r), 3, *r),
         Layer::BlurHalve => blur_halve(x),
         Layer::ChannelPool => Tensor::cat(vec![x.clone().max_dim(1), x.mean_dim(1)], 1),
-        Layer::Softmax { groups } => {
-            let x = x.reshape([n, *groups, c / groups * h, w]);
-            activation::softmax(x, 1).reshape([n, c, h, w])
-        }
+        Layer::Softmax { groups } => softmax(x, *groups),
         Layer::GlobalPool => x.mean_dim(2).mean_dim(3),
+        Layer::GlobalMax => x.max_dim(2).max_dim(3),
+        Layer::AveragePool(r) => average_pool(x, *r),
+        Layer::Warp => motion::warp(x, second()?),
+        Layer::Correlate(radius) => motion::correlate(x, second()?, *radius),
         Layer::Relight => relight(x, second()?),
         Layer::WindowAttention(shape) => {
             windows::attend(*shape, x, parameters.of(node, "pos_embedding")?)
@@ -232,6 +235,23 @@ fn apply(node: &Node, parameters: &Parameters, mut inputs: Vec<Tensor<4>>) -> Re
         Layer::ToHsv => windows::to_hsv(x),
         Layer::FromHsv => windows::from_hsv(x),
     })
+}
+
+/// A layer of three inputs or more.
+fn several(node: &Node, parameters: &Parameters, inputs: Vec<Tensor<4>>) -> Result<Tensor<4>> {
+    let wrong = || Error::Run(format!("{} lacks an input", node.name));
+    if node.layer == Layer::Recover {
+        return motion::recover(inputs).ok_or_else(wrong);
+    }
+    let inputs = <[_; 3]>::try_from(inputs).map_err(|_| wrong())?;
+    let number = |suffix| parameters.of(node, suffix);
+    match node.layer {
+        Layer::Match { radius } => {
+            let numbers = [number("burnt")?, number("certain")?, number("cycle")?];
+            Ok(motion::find(inputs, radius, numbers))
+        }
+        _ => Ok(motion::propagate(inputs, number("reach")?)),
+    }
 }
 
 /// A layer on tensors in host memory, where it has a step of its own.
@@ -267,6 +287,7 @@ fn on_host(
             host::run(steps::Depthwise(conv.clone()), &all)
         }
         Layer::Pointwise(function) => host::run(*function, &all),
+        Layer::Correlate(radius) => host::run(steps::Correlate(*radius), &all),
         Layer::Prelu { .. } => host::run(steps::Prelu, &all),
         Layer::LayerNorm { epsilon } => host::run(steps::LayerNorm { epsilon: *epsilon }, &all),
         Layer::Add if inputs[0].dims() == inputs[1].dims() => host::run(steps::Sum, &all),
@@ -322,6 +343,13 @@ fn pointwise(function: Pointwise, x: Tensor<4>) -> Tensor<4> {
         Pointwise::Clamp(low, high) => x.clamp(low, high),
         Pointwise::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
         Pointwise::Scale(factor) => x * factor,
+        Pointwise::LogLight(top) => {
+            (x.clamp_min(0.0) * 255.0).log1p() / (255.0 * f64::from(top)).ln_1p()
+        }
+        Pointwise::Logit => {
+            let p = x.clamp(UNSURE, 1.0 - UNSURE);
+            (p.clone() / (p.neg() + 1.0)).log()
+        }
     }
 }
 
@@ -343,6 +371,28 @@ fn unshuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
         h / r,
         w / r,
     ])
+}
+
+fn prelu(x: Tensor<4>, slopes: Tensor<4>) -> Tensor<4> {
+    x.clone().clamp_min(0.0) + x.clamp_max(0.0) * slopes
+}
+
+fn average_pool(x: Tensor<4>, r: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let blocks = x.reshape([n * c, h / r, r, w / r, r]);
+    blocks.mean_dim(4).mean_dim(2).reshape([n, c, h / r, w / r])
+}
+
+fn softmax(x: Tensor<4>, groups: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let x = x.reshape([n, groups, c / groups * h, w]);
+    activation::softmax(x, 1).reshape([n, c, h, w])
+}
+
+fn modulate(x: Tensor<4>, by: Tensor<4>) -> Tensor<4> {
+    let c = x.dims()[1];
+    let scale = by.clone().narrow(1, 0, c);
+    x * (scale + 1.0) + by.narrow(1, c, c)
 }
 
 fn blur_halve(x: Tensor<4>) -> Tensor<4> {

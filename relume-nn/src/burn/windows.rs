@@ -20,10 +20,13 @@ pub(super) fn attend(windows: Windows, x: Tensor<4>, table: Tensor<1>) -> Tensor
     let part = |which: usize| apart.clone().narrow(1, which * heads, heads);
     let scores = part(0).swap_dims(2, 3).matmul(part(1)) / (each as f64).sqrt();
     let device = scores.device();
+    let (tables, length) = (windows.tables(), windows.table() * windows.table());
+    let place = |i: usize| windows.place(i % (area * area) / area, i % area);
     let places: Vec<i64> =
-        (0..area * area).map(|i| windows.place(i / area, i % area) as i64).collect();
-    let places = Tensor::<1, Int>::from_data(TensorData::new(places, [area * area]), &device);
-    let scores = scores + table.select(0, places).reshape([1, 1, area, area]);
+        (0..tables * area * area).map(|i| (i / (area * area) * length + place(i)) as i64).collect();
+    let places = TensorData::new(places, [tables * area * area]);
+    let places = Tensor::<1, Int>::from_data(places, &device);
+    let scores = scores + table.select(0, places).reshape([1, tables, area, area]);
     let mask = (0..count).flat_map(|i| windows.mask((i / columns, i % columns), (rows, columns)));
     let mask = TensorData::new(mask.collect::<Vec<f32>>(), [1, count, area * area]);
     let mask = Tensor::<3>::from_data(mask, &device).expand([n, count, area * area]);

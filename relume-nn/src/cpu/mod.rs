@@ -370,7 +370,7 @@ impl Network {
         let needed = self.graph.needed(wanted);
         let on_picture = self.on_picture();
         let mut windows: Vec<Option<Window>> = vec![None; needed.len()];
-        for step in &self.program.steps {
+        for (number, step) in self.program.steps.iter().enumerate() {
             let node = &self.graph.nodes()[step.output];
             let Extent::Fixed { height, width } = node.extent else { continue };
             if !needed[step.output] || on_picture[step.output] {
@@ -399,6 +399,12 @@ impl Network {
                 work.run(0..height, &mut out);
             }
             windows[step.output] = Some(out);
+            for value in step.reads() {
+                let read_later = self.program.readers[value].iter().any(|&reader| reader > number);
+                if !read_later && !wanted.contains(&NodeId(value)) {
+                    windows[value] = None;
+                }
+            }
         }
         Ok(windows)
     }

@@ -167,7 +167,9 @@ impl<'a> Fusion<'a> {
         }
         if matches!(node.layer, Layer::PixelShuffle(_)) {
             step.by_subpixel = self.by_subpixel[step.inputs[0]];
-            self.absorb_sum(&mut step);
+            if self.spreads(index) {
+                self.absorb_sum(&mut step);
+            }
         }
         step
     }

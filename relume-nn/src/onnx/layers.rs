@@ -3,8 +3,14 @@
 use super::messages::Attribute;
 use super::{Writer, tokens, windows};
 use crate::graph::{Node, NodeId};
-use crate::layer::{Conv, Layer, Pointwise};
+use crate::layer::{Conv, Layer, Pointwise, UNSURE};
 use crate::relight::KNEE;
+
+/// Whether this layer can be written.
+pub(super) fn is_known(layer: &Layer) -> bool {
+    use Layer::{Correlate, Match, Propagate, Recover, Warp};
+    !matches!(layer, Warp | Correlate(_) | Match { .. } | Propagate | Recover)
+}
 
 /// Adds the operators that make the value of `node`.
 pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
@@ -22,10 +28,7 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
         }
         Layer::Tokens { count, class } => tokens::row(w, node, (*count, *class), x, &out),
         Layer::Embed { .. } => tokens::embed(w, node, x, &out),
-        Layer::Place(place) => {
-            let parts = [*place, place + 1, 3].map(|place| w.places(&[place as i64]));
-            w.operator("Slice", &[x, &parts[0], &parts[1], &parts[2]], &out, Vec::new());
-        }
+        Layer::Place(place) => part(w, x, [*place, place + 1, 3], &out),
         Layer::Conv(conv) => convolution(w, node, conv, x, &out),
         Layer::Pointwise(function) => pointwise(w, *function, x, &out),
         Layer::Prelu { shared } => {
@@ -41,10 +44,7 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
         Layer::Curve => curve(w, name, &inputs, &out),
         Layer::Modulate => modulate(w, node, x, inputs[1], &out),
         Layer::Concat => w.operator("Concat", &inputs, &out, vec![Attribute::int("axis", 1)]),
-        Layer::Slice { from, to } => {
-            let parts = [*from, *to, 1].map(|place| w.places(&[place as i64]));
-            w.operator("Slice", &[x, &parts[0], &parts[1], &parts[2]], &out, Vec::new());
-        }
+        Layer::Slice { from, to } => part(w, x, [*from, *to, 1], &out),
         Layer::PixelShuffle(r) => {
             let order = vec![Attribute::int("blocksize", *r), Attribute::text("mode", "CRD")];
             w.operator("DepthToSpace", &[x], &out, order);
@@ -62,6 +62,14 @@ pub(super) fn write(w: &mut Writer<'_>, id: NodeId, node: &Node) {
         Layer::ChannelPool => channel_pool(w, name, x, &out),
         Layer::Softmax { groups } => softmax(w, node, *groups, x, &out),
         Layer::GlobalPool => w.operator("GlobalAveragePool", &[x], &out, Vec::new()),
+        Layer::GlobalMax => w.operator("GlobalMaxPool", &[x], &out, Vec::new()),
+        Layer::AveragePool(r) => average_pool(w, *r, x, &out),
+        // `export` refuses these.
+        Layer::Warp
+        | Layer::Correlate(_)
+        | Layer::Match { .. }
+        | Layer::Propagate
+        | Layer::Recover => {}
         Layer::Relight => relight(w, name, x, inputs[1], &out),
         Layer::WindowAttention(shape) => windows::attention(w, node, *shape, x, &out),
         Layer::ToHsv => windows::to_hsv(w, name, x, &out),
@@ -77,6 +85,17 @@ fn modulate(w: &mut Writer<'_>, node: &Node, x: &str, by: &str, out: &str) {
     let factor = w.step(&node.name, "Add", &[&scale, &one], Vec::new());
     let scaled = w.step(&node.name, "Mul", &[x, &factor], Vec::new());
     w.operator("Add", &[&scaled, &shift], out, Vec::new());
+}
+
+/// Places from the first to before the second along an axis, the third.
+fn part(w: &mut Writer<'_>, x: &str, places: [usize; 3], out: &str) {
+    let parts = places.map(|place| w.places(&[place as i64]));
+    w.operator("Slice", &[x, &parts[0], &parts[1], &parts[2]], out, Vec::new());
+}
+
+fn average_pool(w: &mut Writer<'_>, r: usize, x: &str, out: &str) {
+    let sides = ["kernel_shape", "strides"].map(|name| Attribute::ints(name, &[r; 2]));
+    w.operator("AveragePool", &[x], out, sides.into());
 }
 
 fn channel_pool(w: &mut Writer<'_>, name: &str, x: &str, out: &str) {
@@ -136,6 +155,22 @@ fn pointwise(w: &mut Writer<'_>, function: Pointwise, x: &str, out: &str) {
         Pointwise::Scale(factor) => {
             let factor = w.number(factor);
             w.operator("Mul", &[x, &factor], out, Vec::new());
+        }
+        Pointwise::LogLight(top) => {
+            let mut steps = Steps { w, node: out };
+            let light = steps.with("Max", x, 0.0);
+            let scaled = steps.with("Mul", &light, 255.0);
+            let shifted = steps.with("Add", &scaled, 1.0);
+            let logarithm = w.step(out, "Log", &[&shifted], Vec::new());
+            let factor = w.number(1.0 / (255.0 * top).ln_1p());
+            w.operator("Mul", &[&logarithm, &factor], out, Vec::new());
+        }
+        Pointwise::Logit => {
+            let (low, high, one) = (w.number(UNSURE), w.number(1.0 - UNSURE), w.number(1.0));
+            let p = w.step(out, "Clip", &[x, &low, &high], Vec::new());
+            let rest = w.step(out, "Sub", &[&one, &p], Vec::new());
+            let odds = w.step(out, "Div", &[&p, &rest], Vec::new());
+            w.operator("Log", &[&odds], out, Vec::new());
         }
     }
 }

@@ -25,7 +25,7 @@ use messages::Attribute;
 ///
 /// # Errors
 /// [`Error::Weights`] when the weights do not fit, [`Error::Graph`] when a name of the graph stands
-/// for two things in ONNX or the file would pass the 2 GB that the format can hold.
+/// for two things in ONNX, a layer has no form there, or the file would pass the 2 GB that the format can hold.
 pub fn export(graph: &Graph, weights: &Weights, precision: Precision) -> Result<Vec<u8>> {
     weights.check(graph)?;
     let outputs: Vec<NodeId> = graph.outputs().values().copied().collect();
@@ -33,6 +33,10 @@ pub fn export(graph: &Graph, weights: &Weights, precision: Precision) -> Result<
     let mut writer = Writer::new(graph, weights, precision);
     for (index, node) in graph.nodes().iter().enumerate() {
         if needed[index] && node.layer != Layer::Input {
+            if !layers::is_known(&node.layer) {
+                let message = format!("{} has no form in ONNX yet", node.layer.kind());
+                return Err(Error::Graph { layer: node.name.clone(), message });
+            }
             layers::write(&mut writer, NodeId(index), node);
         }
     }

@@ -28,12 +28,14 @@ pub(super) fn attention(w: &mut Writer<'_>, node: &Node, windows: Windows, x: &s
     let scores = w.step(name, "MatMul", &[&queries, &parts[1]], Vec::new());
     let root = w.number((each as f32).sqrt());
     let scores = w.step(name, "Div", &[&scores, &root], Vec::new());
-    let table = w.parameter(node, "pos_embedding", Some(&[windows.table() * windows.table()]));
+    let (tables, length) = (windows.tables(), windows.table() * windows.table());
+    let table = w.parameter(node, "pos_embedding", Some(&[tables * length]));
+    let place = |i: usize| windows.place(i % (area * area) / area, i % area);
     let places: Vec<i64> =
-        (0..area * area).map(|i| windows.place(i / area, i % area) as i64).collect();
+        (0..tables * area * area).map(|i| (i / (area * area) * length + place(i)) as i64).collect();
     let places = w.places(&places);
     let bias = w.step(name, "Gather", &[&table, &places], vec![Attribute::int("axis", 0)]);
-    let bias = shape(w, &bias, &[1, area, area]);
+    let bias = shape(w, &bias, &[tables, area, area]);
     let scores = w.step(name, "Add", &[&scores, &bias], Vec::new());
     let mask = (0..count).flat_map(|i| windows.mask((i / columns, i % columns), (rows, columns)));
     let mask = w.table(name, &[1, count, 1, area, area], &mask.collect::<Vec<f32>>());

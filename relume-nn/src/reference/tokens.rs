@@ -56,3 +56,8 @@ pub(crate) fn embed(x: &Tensor, table: &[f32], width: usize) -> Tensor {
         table[(x.at(n, 0, 0, place) as usize).min(last) * width + c]
     })
 }
+
+/// One pixel of the only row.
+pub(crate) fn place(x: &Tensor, place: usize) -> Tensor {
+    Tensor::from_fn([x.shape[0], x.shape[1], 1, 1], |n, c, _, _| x.at(n, c, 0, place))
+}

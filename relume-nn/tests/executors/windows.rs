@@ -10,12 +10,13 @@ use relume_nn::{
 use super::onnx_runtime::Exported;
 use super::weights;
 
-/// Attention on windows of a thumbnail that `x` belongs to, with a mean that `y` is scaled by.
+/// Attention on windows of a thumbnail that `x` belongs to; three heads have tables of their own.
 fn attention(heads: usize, window: usize, shifted: bool, size: (usize, usize)) -> Graph {
+    let own_tables = heads == 3;
     let mut g = GraphBuilder::new("attention");
     let x = g.input("x", 5, Extent::Fixed { height: size.0, width: size.1 });
     let qkv = g.conv("to_qkv", x, Conv::new(5, 3 * 2 * heads, 1).unbiased());
-    let windows = Windows { heads, window, shifted };
+    let windows = Windows { heads, window, shifted, own_tables };
     let y = g.layer("layer", Layer::WindowAttention(windows), &[qkv]);
     let y = g.conv("merge", y, Conv::new(2 * heads, 4, window).stride(window, 0));
     g.output("y", y);
@@ -27,6 +28,7 @@ const ATTENTIONS: &[(usize, usize, bool, (usize, usize))] = &[
     (1, 2, false, (4, 6)),
     (2, 2, true, (4, 6)),
     (3, 7, true, (7, 14)),
+    (3, 2, true, (4, 4)),
     (1, 3, true, (3, 3)),
     (2, 4, false, (8, 4)),
 ];
@@ -55,7 +57,7 @@ fn attention_is_the_sum_its_definition_says() {
     // One window of two by two, one head of one channel, no shift: checked by hand.
     let mut g = GraphBuilder::new("small");
     let x = g.input("x", 3, Extent::Fixed { height: 2, width: 2 });
-    let windows = Windows { heads: 1, window: 2, shifted: false };
+    let windows = Windows { heads: 1, window: 2, shifted: false, own_tables: false };
     let y = g.layer("a", Layer::WindowAttention(windows), &[x]);
     g.output("y", y);
     let graph = g.finish().unwrap();

@@ -34,6 +34,7 @@ pub(super) fn below(
                     queue.push((path, depth + 1));
                 }
             } else if has_extension(&path, extensions)
+                && !is_left_out(&path, &options.except)
                 && free.as_ref().is_none_or(|free| free.contains(&canonical(&path)))
             {
                 found.push(path);
@@ -42,6 +43,12 @@ pub(super) fn below(
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether the name of a file is like one of the `patterns`.
+fn is_left_out(path: &Path, patterns: &[String]) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    patterns.iter().any(|pattern| wildmatch::WildMatch::new(pattern).matches(&name))
 }
 
 /// What lies directly in a folder, sorted, without hidden entries.

@@ -10,14 +10,17 @@ mod listed;
 mod lol;
 mod lol_blur;
 mod paired;
+mod rewards;
 mod scenes;
 mod shards;
 mod unpaired;
 mod views;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use files::free_files;
+use relume::overexposed::Table;
 use relume_media::{Image, Linear, Srgb};
 pub use views::{Augment, Views};
 
@@ -33,6 +36,7 @@ pub const DATASETS: &[&DatasetCard] = &[
     &shards::CARD,
     &scenes::CARD,
     &frames::CARD,
+    &rewards::CARD,
     &clean::CARD,
     &unpaired::CARD,
 ];
@@ -60,6 +64,8 @@ pub enum Item {
         /// Which of them is well exposed, if that is known.
         target: Option<usize>,
     },
+    /// What every earlier frame of a clip is worth as the reference of every later one.
+    Table(Arc<Table>),
 }
 
 /// A collection of items that are read one at a time.
@@ -114,6 +120,8 @@ pub struct OpenOptions {
     pub split: Option<String>,
     /// A tab-separated list with columns `path` and `tier`: only files of tier `free` are used.
     pub manifest: Option<PathBuf>,
+    /// File names (`*` for anything) that are left out.
+    pub except: Vec<String>,
 }
 
 /// Opens the dataset at `path`, of the named kind or of the one its layout shows.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use half::f16;
 use lru::LruCache;
 use rand::{Rng, RngExt as _};
+use relume::overexposed::{MAP, Table};
 use relume_media::resize::{Filter, resize};
 use relume_media::{Image, Linear, Rect, Size, Srgb};
 
@@ -50,6 +51,7 @@ enum Stored {
     Pair(Pixels<u8>, Pixels<u8>),
     Alone(Pixels<u8>),
     Series(Vec<Pixels<u8>>, Option<usize>),
+    Table(Arc<Table>),
 }
 
 /// Planar pixels `[3, h, w]`.
@@ -111,11 +113,26 @@ impl Views {
         least: usize,
         augment: &Augment,
     ) -> Result<Item> {
+        self.drawn(rng, least)?.random_view(rng, side, augment)
+    }
+
+    /// A random item, all of it.
+    ///
+    /// # Errors
+    /// As [`random_view`](Self::random_view).
+    pub fn random_whole(&self, rng: &mut impl Rng) -> Result<Item> {
+        let stored = self.drawn(rng, 1)?;
+        let rect = Rect { x: 0, y: 0, size: stored.size() };
+        stored.cut(&|pixels| pixels.cut(rect))
+    }
+
+    /// A random item that can be used.
+    fn drawn(&self, rng: &mut impl Rng, least: usize) -> Result<Arc<Stored>> {
         let mut last = String::new();
         for _ in 0..DRAWS {
             let index = self.indices[rng.random_range(0..self.indices.len())];
             match self.stored(index, least) {
-                Ok(stored) => return stored.random_view(rng, side, augment),
+                Ok(stored) => return Ok(stored),
                 Err(error) => last = error.to_string(),
             }
         }
@@ -188,6 +205,7 @@ impl Stored {
             Item::Series { exposures, target } => {
                 Self::Series(exposures.iter().map(Pixels::of).collect(), target)
             }
+            Item::Table(table) => Self::Table(table),
         }
     }
 
@@ -196,6 +214,7 @@ impl Stored {
             Self::Sharp(image) | Self::Alone(image) | Self::Pair(image, _) => image.size,
             Self::Scene(image) => image.size,
             Self::Series(images, _) => images.first().map_or(Size::new(0, 0), |image| image.size),
+            Self::Table(_) => Size::new(MAP.1, MAP.0),
         }
     }
 
@@ -205,6 +224,7 @@ impl Stored {
             Self::Scene(image) => 2 * image.values.len(),
             Self::Pair(input, target) => input.values.len() + target.values.len(),
             Self::Series(images, _) => images.iter().map(|image| image.values.len()).sum(),
+            Self::Table(table) => 4 * MAP.0 * MAP.1 * table.len() * table.len(),
         }
     }
 
@@ -261,6 +281,7 @@ impl Stored {
                 Item::Series { exposures, target: *target }
             }
             Self::Scene(image) => Item::Scene(image.image()?),
+            Self::Table(table) => Item::Table(table.clone()),
         })
     }
 }

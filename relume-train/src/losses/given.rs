@@ -71,6 +71,14 @@ impl Given<'_> {
         Ok((x, truth, scale))
     }
 
+    /// The target `name`, motion in its own pixels, averaged down to the size of `like` and counted in
+    /// the pixels of that.
+    pub(super) fn reduced(&self, name: &str, like: &Tensor<4>) -> Result<Tensor<4>> {
+        let motion = self.target(name)?;
+        let scale = reduction(like, &motion, name)?;
+        Ok(pool(motion, scale) / scale as f64)
+    }
+
     /// The target or feed `name` as weights of every value of `like`: averaged down to its size,
     /// one channel spread over all. No name means 1 everywhere.
     pub(super) fn mask(&self, name: &str, like: &Tensor<4>) -> Result<Tensor<4>> {

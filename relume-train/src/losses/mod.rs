@@ -22,14 +22,17 @@ mod l2;
 mod linear;
 mod log_gradient;
 mod log_light;
+mod matching;
 mod ms_ssim;
 mod parameters;
 mod perceptual;
+mod policy;
 mod prior;
 mod prompt;
 mod pu21;
 mod spatial_consistency;
 mod ssim;
+mod temporal;
 
 use burn::tensor::Tensor;
 
@@ -63,13 +66,16 @@ pub const LOSSES: &[&LossCard] = &[
     &l2::CARD,
     &log_gradient::CARD,
     &log_light::CARD,
+    &matching::CARD,
     &ms_ssim::CARD,
     &perceptual::CARD,
+    &policy::CARD,
     &prior::CARD,
     &prompt::CARD,
     &pu21::CARD,
     &spatial_consistency::CARD,
     &ssim::CARD,
+    &temporal::CARD,
 ];
 
 /// A differentiable judgement of what a network gave.

@@ -1,6 +1,7 @@
 //! Writing pairs: clean pictures made bad once, so that others can learn from them too.
 
 mod event;
+mod pans;
 mod shards;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use relume_media::atomic::{Overwrite, write_atomically};
+use relume_media::pan::PanOptions;
 use relume_media::photo::SaveOptions;
 use relume_media::{DegradeOptions, Photo, PhotoFormat, Progress};
 use serde_json::{Value, json};
@@ -28,6 +30,8 @@ pub enum How {
     /// As the event-photo enhancer's authors made theirs: darkened to 10–20 %, noise, 400 pixels on
     /// the short side, the middle 704×400; parts of 85, 10 and 5 %.
     Event,
+    /// Clips of a virtual camera with auto-exposure, so many of each scene.
+    Pans(Box<PanOptions>, usize),
 }
 
 /// What is written.
@@ -79,6 +83,12 @@ pub fn make(
         let message = "is not empty; name another folder for the new set".into();
         return Err(Error::Dataset { path: out.to_owned(), message });
     }
+    if let How::Pans(camera, clips) = &options.how {
+        if options.shard.is_some() {
+            return Err(Error::Setup("clips are written as folders, not as shards".into()));
+        }
+        return pans::make(set, out, (camera, *clips, options.seed), progress);
+    }
     let parts = parts(set.len(), options);
     let skipped = Mutex::new(Vec::new());
     let done = AtomicUsize::new(0);
@@ -113,6 +123,7 @@ pub fn make(
     let how = match options.how {
         How::Camera(_) => "camera",
         How::Event => "event",
+        How::Pans(..) => "autoexposure",
     };
     let record = json!({
         "relume": env!("CARGO_PKG_VERSION"), "how": how, "seed": options.seed, "pairs": pairs,
@@ -154,6 +165,7 @@ impl Sample {
             (How::Event, _) => {
                 return Err(Error::Setup("event pairs are made of clean photographs".into()));
             }
+            (How::Pans(..), _) => return Err(Error::Setup("clips are no pairs".into())),
             (How::Camera(harm), item) => {
                 let made = pair(item, &mut rng, harm)?;
                 let useless = || Error::Setup("it cannot be made into a pair".into());
@@ -173,6 +185,7 @@ impl Sample {
         let names = match how {
             How::Camera(_) => ["input", "target"],
             How::Event => ["imgs", "targets"],
+            How::Pans(..) => return Err(Error::Setup("clips are no pairs".into())),
         };
         for (name, bytes) in names.iter().zip([&self.input, &self.target]) {
             let folder: PathBuf = folder.join(name);

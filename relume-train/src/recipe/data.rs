@@ -79,6 +79,9 @@ pub struct SourceRecipe {
     /// The part to use, where it has parts.
     #[serde(default)]
     pub split: Option<String>,
+    /// File names (`*` for anything) that are left out.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// How often it is drawn, relative to the other sources; proportional to its pictures if left
     /// out everywhere.
     #[serde(default)]

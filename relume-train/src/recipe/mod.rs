@@ -3,6 +3,7 @@
 
 mod data;
 mod learning;
+mod pan;
 mod read;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ pub use data::{AugmentRecipe, DataRecipe, SetRecipe, SourceRecipe};
 pub use learning::{
     LossRecipe, MixupRecipe, OptimizerKind, OptimizerRecipe, ScheduleKind, ScheduleRecipe,
 };
+pub use pan::PanRecipe;
 use relume_media::degrade::DegradeOptions;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,9 @@ pub struct Stage {
     /// The simulated camera.
     #[serde(default)]
     pub degradation: DegradeOptions,
+    /// Pans, for networks that learn from video of a virtual camera.
+    #[serde(default)]
+    pub pan: PanRecipe,
     /// When to write what, and when to stop early.
     #[serde(default)]
     pub reports: ReportRecipe,

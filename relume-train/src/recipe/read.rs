@@ -244,6 +244,8 @@ mod tests {
             ("", sources, "[schedule]\nunheard = 1\n"),
             ("", sources, "[mixup]\nunheard = 1\n"),
             ("", sources, "[reports]\nunheard = 1\n"),
+            ("", sources, "[pan]\nunheard = 1\n"),
+            ("", sources, "[pan.camera]\nunheard = 1\n"),
             ("", sources, "[[validation]]\nunheard = 1\n"),
             ("unheard = 1\n", sources, ""),
         ];

@@ -4,7 +4,9 @@
 pub mod alen;
 pub mod cues;
 mod lantern;
+mod overexposed;
 mod paired;
+mod selection;
 mod shrinks;
 mod zero_reference;
 
@@ -29,6 +31,8 @@ pub const TASKS: &[&TaskCard] = &[
     &alen::GLOBAL,
     &alen::LOCAL,
     &lantern::CARD,
+    &overexposed::CARD,
+    &selection::CARD,
     &cues::CARD,
     &shrinks::CARD,
     &zero_reference::CARD,
@@ -57,6 +61,11 @@ pub type Run<'a> = &'a dyn Fn(&Feeds, &[&str]) -> Result<BTreeMap<String, Tensor
 
 /// Turns pictures into inputs and targets, and outputs back into pictures.
 pub trait Task: Send + Sync {
+    /// Whether it looks at whole pictures and not at square views of them.
+    fn wants_whole(&self) -> bool {
+        false
+    }
+
     /// Cuts `crops` examples of `side` × `side` pixels, `[1, c, h, w]` each, out of a view.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod gt_mean;
 mod ms_ssim;
 pub mod niqe;
 mod psnr;
+pub mod pu21;
 mod ssim;
 
 pub use align::{Alignment, align, find_alignment, find_gamma, psnr_aligned};

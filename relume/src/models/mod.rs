@@ -5,6 +5,8 @@ pub mod clip;
 pub mod cues;
 pub mod lantern;
 pub mod mirnet;
+pub mod oxnet;
+pub mod oxselect;
 pub mod sci;
 pub mod sem;
 pub mod zero_dce;
@@ -28,6 +30,9 @@ pub const MODELS: &[&ModelCard] = &[
     &lantern::XS,
     &mirnet::CARD,
     &mirnet::SMALL,
+    &oxnet::B,
+    &oxnet::S,
+    &oxselect::CARD,
     &sci::CARD,
     &sem::CARD,
     &zero_dce::FULL,

@@ -1,6 +1,7 @@
 //! The layers that have a [`Step`](super::host::Step) of their own, one file for each kind.
 
 mod convolve;
+mod correlate;
 mod curve;
 mod depthwise;
 mod gate;
@@ -22,6 +23,7 @@ use relume_kernels::vectorised;
 use super::host::buffer;
 
 pub(super) use convolve::Convolve;
+pub(super) use correlate::Correlate;
 pub(super) use curve::Curve;
 pub(super) use depthwise::Depthwise;
 pub(super) use gate::Gate;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{CHUNK, map2};
 use crate::burn::host::{Array, Gradient, INPUTS, Outer, Step, buffer};
-use crate::layer::Pointwise;
+use crate::layer::{Pointwise, UNSURE};
 
 impl Pointwise {
     /// The derivative where the function of `x` is `y`.
@@ -23,6 +23,10 @@ impl Pointwise {
             Self::Log2 => std::f32::consts::LOG2_E / x,
             Self::Clamp(low, high) => f32::from(u8::from((low..=high).contains(&x))),
             Self::Scale(factor) => factor,
+            Self::LogLight(_) if x <= 0.0 => 0.0,
+            Self::LogLight(top) => 255.0 / ((1.0 + 255.0 * x) * (255.0 * top).ln_1p()),
+            Self::Logit if (UNSURE..=1.0 - UNSURE).contains(&x) => 1.0 / (x * (1.0 - x)),
+            Self::Logit => 0.0,
             Self::Gelu => {
                 let below = 0.5 * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2));
                 let density = (-0.5 * x * x).exp() / std::f32::consts::TAU.sqrt();

@@ -111,6 +111,25 @@ pub(super) fn enlarge(work: &Work<'_>, r: usize, rows: Range<usize>, out: &mut W
     });
 }
 
+/// Means of blocks of `r` × `r` pixels.
+pub(super) fn average_pool(work: &Work<'_>, r: usize, rows: Range<usize>, out: &mut Window) {
+    let (lanes, columns) = (out.lanes(), out.columns());
+    let x = work.inputs[0];
+    let (held, share) = (x.columns(), 1.0 / (r * r) as f32);
+    fill(out, rows.start, |group, y, to| {
+        to.fill(0.0);
+        for line in y * r..(y + 1) * r {
+            let from = row(x, lanes, group, line, held.clone());
+            for (to, column) in to.chunks_exact_mut(lanes).zip(columns.clone()) {
+                let first = (column * r - held.start) * lanes;
+                for from in from[first..].chunks_exact(lanes).take(r) {
+                    to.iter_mut().zip(from).for_each(|(to, from)| *to += share * from);
+                }
+            }
+        }
+    });
+}
+
 /// Half the size behind a small blur.
 pub(super) fn blur_halve(work: &Work<'_>, rows: Range<usize>, out: &mut Window) {
     let (lanes, columns) = (out.lanes(), out.columns());

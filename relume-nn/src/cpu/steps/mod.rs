@@ -2,6 +2,7 @@
 
 mod arrange;
 mod filter;
+mod motion;
 mod pool;
 mod rows;
 mod tokens;
@@ -97,7 +98,14 @@ impl<'a> Work<'a> {
             Layer::ChannelPool => pool::channels(self, rows, out),
             Layer::Softmax { groups } => pool::softmax(self, *groups, rows, out),
             Layer::GlobalPool => pool::global(self, out),
-            Layer::Attention { .. }
+            Layer::Warp
+            | Layer::Correlate(_)
+            | Layer::Match { .. }
+            | Layer::Propagate
+            | Layer::Recover => motion::apply(self, out),
+            Layer::AveragePool(r) => filter::average_pool(self, *r, rows, out),
+            Layer::GlobalMax
+            | Layer::Attention { .. }
             | Layer::Tokens { .. }
             | Layer::Embed { .. }
             | Layer::Learned { .. }

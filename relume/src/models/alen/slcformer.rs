@@ -62,7 +62,8 @@ pub(super) fn add(g: &mut GraphBuilder, prefix: &str, shape: &Shape, view: NodeI
         for block in 0..shape.blocks[index] {
             let key = format!("{stage}.layers.{}.{}", block / 2, block % 2);
             let heads = width / shape.head;
-            let windows = Windows { heads, window: shape.window, shifted: block % 2 == 1 };
+            let windows =
+                Windows { heads, window: shape.window, shifted: block % 2 == 1, own_tables: false };
             x = add_block(g, &key, windows, x);
         }
     }
