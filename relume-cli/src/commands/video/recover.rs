@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args, output: &Path, console: Console) -> Result<Code, 
     }
     refuse_same(output, &args.input)?;
     make_folder_for(output)?;
-    let ffmpeg = super::ffmpeg(args)?;
+    let ffmpeg = super::find_ffmpeg(args.ffmpeg.as_deref())?;
     let info = VideoInfo::probe(&ffmpeg, &args.input, &relume_media::Limits::default())?;
     let cut = super::cut(args, &info)?;
     let policy = match args.reference {
