@@ -19,6 +19,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("FILE", "the name stands for another"),
     (" DIR", "the name stands for another"),
     ("relume video", "needs FFmpeg and a clip; relume-cli/tests/video has both"),
+    ("restored.mp4", "needs FFmpeg and two clips; relume-cli/tests/video has such"),
     ("relume frame", "needs FFmpeg and a clip; relume-cli/tests/video has both"),
     ("run video-night", "needs FFmpeg and a clip; relume-cli/tests/video has both"),
     ("relume serve", "runs until it is stopped; tests/cli/serve has servers of its own"),
