@@ -41,7 +41,12 @@ fn fill(photo: &mut Photo, mut data: &[u8]) {
             2 => sidecar.xmp = Some(block),
             3 => sidecar.photoshop = Some(block),
             4 => sidecar.comments.push(block),
-            5 => sidecar.extended_xmp.push(block),
+            // What the reader takes for extended XMP: the name, a digest, two lengths.
+            5 if block.len() >= 40 => {
+                let name = b"http://ns.adobe.com/xmp/extension/\0";
+                sidecar.extended_xmp.push([&name[..], &block].concat());
+            }
+            5 => {}
             6 => sidecar.density = block.get(..5).and_then(|v| v.try_into().ok()),
             _ => {
                 // The kinds that readers of PNG files put here.

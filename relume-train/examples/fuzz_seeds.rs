@@ -92,7 +92,7 @@ fn metadata(keep: Keep<'_>) {
         (2, XMP.to_vec()),
         (3, PHOTOSHOP.to_vec()),
         (4, b"words".to_vec()),
-        (5, b"http://ns.adobe.com/xmp/extension/\0".to_vec()),
+        (5, vec![b'A'; 44]),
         (6, vec![1, 1, 44, 1, 44]),
         (7, b"Title\0Night".to_vec()),
     ];

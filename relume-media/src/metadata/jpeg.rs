@@ -77,7 +77,10 @@ fn sort_segment(segment: &JpegSegment, sidecar: &mut Sidecar, parts: &mut Parts)
         markers::APP1 if contents.starts_with(XMP) && sidecar.xmp.is_none() => {
             sidecar.xmp = Some(contents[XMP.len()..].to_vec());
         }
-        markers::APP1 if contents.starts_with(EXTENDED_XMP) => {
+        // The name is followed by a digest of 32 letters and two lengths.
+        markers::APP1
+            if contents.starts_with(EXTENDED_XMP) && contents.len() >= EXTENDED_XMP.len() + 40 =>
+        {
             sidecar.extended_xmp.push(contents.to_vec());
         }
         markers::APP2 if contents.starts_with(ICC) && contents.len() >= ICC.len() + 2 => {
