@@ -65,7 +65,7 @@ pub static S: ModelCard = ModelCard {
              Videos with Adaptive Reference Frame Selection",
     output: RECOVERED,
     graph: || build(S.name, &SMALL, CARD_SIZE),
-    weights: None,
+    weights: Some(include_bytes!("../../../weights/ox-net-s.safetensors")),
 };
 
 /// The large one, for GPUs.
