@@ -1,5 +1,6 @@
 //! Pictures with known damage: every one follows from a photo, a kind and a seed.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use relume_media::degrade::{Degradation, DegradeOptions, FixedDegradation, Noise, Shake};
@@ -28,9 +29,12 @@ pub(crate) enum Kind {
     Night,
     /// Shaken by one of Levin's kernels.
     Levin,
+    /// Shaken along a walk that dwells here and there, as Levin's kernels do; for fitting.
+    Walk,
 }
 
 impl Kind {
+    /// Those that are measured.
     pub(crate) const ALL: [Self; 7] = [
         Self::Fine,
         Self::Dark,
@@ -50,6 +54,7 @@ impl Kind {
             Self::Defocused => "defocused",
             Self::Night => "night",
             Self::Levin => "levin",
+            Self::Walk => "walk",
         }
     }
 }
@@ -117,7 +122,8 @@ pub(crate) fn photos(folder: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A kernel of Levin et al. 2009 with its extent and direction.
+/// A kernel with its extent and direction.
+#[derive(Clone)]
 pub(crate) struct Kernel {
     side: [usize; 2],
     values: Vec<f32>,
@@ -126,16 +132,54 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
+    /// One of Levin et al. 2009.
     pub(crate) fn load(path: &Path) -> Outcome<Self> {
         let image = Photo::load(path, &Limits::default())?.image;
-        let values = image.channel(0);
+        let values = image.channel(0).to_vec();
+        Ok(Self::of(values, [image.width(), image.height()]))
+    }
+
+    /// A walk of the hand that dwells at places by chance.
+    fn walk(dice: &mut Dice) -> Self {
+        const SIDE: usize = 41;
+        let extent = dice.log_between(6.0, 28.0);
+        let (mut at, mut way) = ([0.0_f32; 2], [0.0_f32; 2]);
+        let steps: Vec<([f32; 2], f32)> = (0..96)
+            .map(|_| {
+                way = way.map(|v| 0.92 * v + dice.normal());
+                at = [at[0] + way[0], at[1] + way[1]];
+                (at, (1.1 * dice.normal()).exp())
+            })
+            .collect();
+        let span = |axis: usize| {
+            let along = steps.iter().map(|(at, _)| at[axis]);
+            [along.clone().fold(f32::MAX, f32::min), along.fold(f32::MIN, f32::max)]
+        };
+        let [x, y] = [span(0), span(1)];
+        let scale = extent / (x[1] - x[0]).hypot(y[1] - y[0]).max(1e-3);
+        let place = |v: f32, [low, high]: [f32; 2]| {
+            (SIDE / 2) as f32 + scale * (v - 0.5 * (low + high))
+        };
+        let mut values = vec![0.0; SIDE * SIDE];
+        for ([u, v], dwell) in steps {
+            let (u, v) = (place(u, x), place(v, y));
+            let (left, top) = (u as usize, v as usize);
+            for (i, j) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                let share = |f: f32, i: usize| if i == 0 { 1.0 - f } else { f };
+                let weight = share(u.fract(), i) * share(v.fract(), j);
+                values[(top + j) * SIDE + left + i] += dwell * weight;
+            }
+        }
+        Self::of(values, [SIDE; 2])
+    }
+
+    fn of(values: Vec<f32>, [width, height]: [usize; 2]) -> Self {
         let most = values.iter().copied().fold(0.0, f32::max);
         // What is darker than a twentieth of the peak is the scan's ground.
         let values: Vec<f32> =
             values.iter().map(|&v| if v > 0.05 * most { v } else { 0.0 }).collect();
         let sum: f32 = values.iter().sum();
         let values: Vec<f32> = values.iter().map(|v| v / sum).collect();
-        let width = image.width();
         let points: Vec<([f32; 2], f32)> = values
             .iter()
             .enumerate()
@@ -156,7 +200,7 @@ impl Kernel {
             }
         }
         let angle_deg = (0.5 * (2.0 * xy).atan2(xx - yy)).to_degrees();
-        Ok(Self { side: [width, image.height()], values, length_px, angle_deg })
+        Self { side: [width, height], values, length_px, angle_deg }
     }
 
     /// A disc of a radius, as an aperture out of focus makes it.
@@ -212,7 +256,7 @@ struct Plan<'a> {
     fixed: FixedDegradation,
     good: Image<Srgb>,
     disc_px: f32,
-    kernel: Option<&'a Kernel>,
+    kernel: Option<Cow<'a, Kernel>>,
 }
 
 fn plan<'a>(
@@ -246,8 +290,14 @@ fn plan<'a>(
         Kind::Levin => {
             let chosen = &kernels[(seed % kernels.len() as u64) as usize];
             good = chosen.apply(photo);
-            kernel = Some(chosen);
+            kernel = Some(Cow::Borrowed(chosen));
             fixed.iso = Some(dice.log_between(100.0, 400.0));
+        }
+        Kind::Walk => {
+            let walk = Kernel::walk(dice);
+            good = walk.apply(photo);
+            kernel = Some(Cow::Owned(walk));
+            fixed.iso = Some(dice.log_between(100.0, 800.0));
         }
     }
     Plan { fixed, good, disc_px, kernel }

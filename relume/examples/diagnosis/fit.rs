@@ -17,13 +17,14 @@ const SEED: u64 = 20_261_125;
 /// Side of the pictures fitted on.
 const SIDE: usize = 384;
 /// Pictures a photo, by kind; Levin's kernels are kept for measuring.
-const REPEATS: [(Kind, u64); 6] = [
+const REPEATS: [(Kind, u64); 7] = [
     (Kind::Fine, 3),
     (Kind::Dark, 2),
     (Kind::Noisy, 2),
-    (Kind::Shaken, 5),
-    (Kind::Defocused, 3),
-    (Kind::Night, 4),
+    (Kind::Shaken, 3),
+    (Kind::Defocused, 2),
+    (Kind::Night, 3),
+    (Kind::Walk, 3),
 ];
 /// Weight of the penalty on large weights.
 const PENALTY: f64 = 10.0;
