@@ -51,7 +51,7 @@ impl Forms {
         let app = App::open(options, Console { json: false, quiet: true });
         let app = app.map_err(|failure| std::io::Error::other(failure.message))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { app, runtime, folder: folder })
+        Ok(Self { app, runtime, folder })
     }
 
     /// Takes a form in as the server does.

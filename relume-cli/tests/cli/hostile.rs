@@ -110,6 +110,7 @@ pub(crate) struct SmallDisk(tempfile::TempDir);
 #[cfg(target_os = "linux")]
 impl SmallDisk {
     /// Of `size`, such as `64k`; none where this user may not mount.
+    #[allow(clippy::print_stdout, reason = "a skipped test says so")]
     pub(crate) fn mount(size: &str) -> Option<Self> {
         let place = folder();
         let mounted = std::process::Command::new("mount")
