@@ -9,10 +9,10 @@ use relume::workflow::{
     BUILT_IN, Cache, Change, FileHash, NodeReport, Output as Made, Watch, begins_with_video,
     to_json,
 };
+use relume_media::ErrorKind;
 use relume_media::atomic::Overwrite;
 use relume_media::metadata::Warning;
 use relume_media::photo::SaveOptions;
-use relume_media::ErrorKind;
 use serde::Serialize;
 
 use super::restore::tell_percent;

@@ -157,9 +157,8 @@ impl Kernel {
         };
         let [x, y] = [span(0), span(1)];
         let scale = extent / (x[1] - x[0]).hypot(y[1] - y[0]).max(1e-3);
-        let place = |v: f32, [low, high]: [f32; 2]| {
-            (SIDE / 2) as f32 + scale * (v - 0.5 * (low + high))
-        };
+        let place =
+            |v: f32, [low, high]: [f32; 2]| (SIDE / 2) as f32 + scale * (v - 0.5 * (low + high));
         let mut values = vec![0.0; SIDE * SIDE];
         for ([u, v], dwell) in steps {
             let (u, v) = (place(u, x), place(v, y));

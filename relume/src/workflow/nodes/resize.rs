@@ -3,8 +3,8 @@
 use relume_media::resize::{Filter, resize};
 use relume_media::{Image, Limits, Size};
 
-use crate::{Error, Result};
 use crate::workflow::{Call, NodeCard, Param, ParamKind, Port, PortType, Standard, Value, Work};
+use crate::{Error, Result};
 
 /// The picture at another size, weighed in linear light.
 pub(super) static CARD: NodeCard = NodeCard {
