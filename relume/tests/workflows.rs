@@ -379,13 +379,3 @@ fn drawings_and_the_schema_show_every_node() {
     }
     assert!(NODES.windows(2).all(|pair| pair[0].name < pair[1].name));
 }
-
-#[test]
-fn a_model_that_is_not_named_is_the_usual_one() {
-    let text = "node = [\n{id = 'photo', kind = 'input'},\n\
-        {id = 'm', kind = 'model', image = 'photo'},\n{id = 'r', kind = 'output', image = 'm'}]";
-    let photo = Photo::from_image(picture());
-    let made = parse(text).unwrap().photo(&photo).unwrap();
-    let night = Workflow::load("night", &[], &own_models).unwrap();
-    assert_eq!(made, night.photo(&photo).unwrap());
-}

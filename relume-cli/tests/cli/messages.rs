@@ -114,6 +114,11 @@ fn every_message_was_read_once() {
         let arguments: Vec<&str> = case.iter().map(String::as_str).collect();
         let outcome = relume(root, &arguments);
         let words = outcome.words.replace(&root.display().to_string(), "FOLDER");
+        // Every new model would be in the list.
+        let words = match words.split_once("there is alen") {
+            Some((before, _)) => format!("{before}there is …"),
+            None => words,
+        };
         text += &format!("$ relume {}\n[{}] {}\n", case.join(" "), outcome.code, words.trim_end());
         let _ = fs::remove_file(root.join("out.png"));
     }

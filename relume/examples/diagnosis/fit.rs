@@ -37,6 +37,8 @@ struct Sample {
     length_px: f32,
     angle_deg: f32,
     disc_px: f32,
+    /// Whether it went along one line more than others.
+    directed: bool,
 }
 
 pub(crate) fn run(data: &Path) -> Outcome<()> {
@@ -66,6 +68,7 @@ fn samples(path: &Path, number: u64) -> Outcome<Vec<Sample>> {
                 length_px: case.shake_px,
                 angle_deg: case.angle_deg,
                 disc_px: case.disc_px,
+                directed: kind != Kind::Walk,
             }));
         }
     }
@@ -88,12 +91,15 @@ fn fit(samples: &[Sample], photos: usize) -> Outcome<Weights> {
     let rows: Vec<Vec<f32>> =
         all.par_iter().map(|cues| design(cues, &mean, &deviation, &hidden, &bias)).collect();
     let sample = |row: usize| (&samples[row / SYMMETRIES], row % SYMMETRIES);
-    let shaken = |row: usize| {
+    let is_shaken = |s: &Sample| s.length_px >= SHAKES[1] && s.disc_px == 0.0;
+    let length = |row: usize| {
+        let (s, _) = sample(row);
+        is_shaken(s).then(|| vec![s.length_px.log2()])
+    };
+    let direction = |row: usize| {
         let (s, symmetry) = sample(row);
         let (sin, cos) = (2.0 * s.angle_deg).to_radians().sin_cos();
-        let [cos, sin] = turn(symmetry, [cos, sin]);
-        let fits = s.length_px >= SHAKES[1] && s.disc_px == 0.0;
-        fits.then(|| vec![s.length_px.log2(), cos, sin])
+        (is_shaken(s) && s.directed).then(|| turn(symmetry, [cos, sin]).to_vec())
     };
     let kind = |row: usize| {
         let (s, _) = sample(row);
@@ -106,7 +112,8 @@ fn fit(samples: &[Sample], photos: usize) -> Outcome<Weights> {
         let (s, _) = sample(row);
         (s.disc_px > 0.0).then(|| vec![s.disc_px.log2()])
     };
-    let mut output = solve(&rows, 3, &shaken);
+    let mut output = solve(&rows, 1, &length);
+    output.extend(solve(&rows, 2, &direction));
     output.extend(solve(&rows, 3, &kind));
     output.extend(solve(&rows, 1, &radius));
     let mut weights = Weights::default();

@@ -24,7 +24,7 @@ pub const OUTPUTS: usize = 7;
 pub const SYMMETRIES: usize = 4;
 
 /// Below this likelihood of being sharp a picture is called blurred.
-const SHARP: f32 = 0.33;
+const SHARP: f32 = 0.325;
 /// So is one whose likelihood is below the first, if it has less fine detail than the second.
 const DOUBTFUL: [f32; 2] = [0.4, 0.145];
 /// Squares with structure that a quarter of the picture must have to be measured by itself.
