@@ -185,15 +185,23 @@ impl Waiting {
         Self { denoiser, windows, frames: VecDeque::new() }
     }
 
-    /// The next frame of those wanted that has its neighbours, averaged with them.
-    fn next(&mut self, wanted: &Range<usize>) -> Option<Work> {
-        loop {
-            let window = self.windows.next_window()?;
-            let (number, frame) = self.frames.pop_front()?;
+    /// Gives on the frames of those wanted that have their neighbours, averaged with them; until
+    /// `give` says that nobody listens, which is the answer then.
+    fn drain(
+        &mut self,
+        wanted: &Range<usize>,
+        give: &mut dyn FnMut(Work) -> Result<bool>,
+    ) -> Result<bool> {
+        while let Some(window) = self.windows.next_window() {
+            let Some((number, frame)) = self.frames.pop_front() else { break };
             if wanted.contains(&number) {
-                return Some(Work { number, frame, image: Some(self.denoiser.denoise(&window)) });
+                let image = Some(self.denoiser.denoise(&window));
+                if !give(Work { number, frame, image })? {
+                    return Ok(false);
+                }
             }
         }
+        Ok(true)
     }
 }
 
@@ -214,32 +222,22 @@ impl Run<'_> {
                 Some(image) if self.denoise => {
                     waiting.windows.push(Seen::new(image), self.cuts.contains(&number));
                     waiting.frames.push_back((number, frame));
-                    true
+                    waiting.drain(&wanted, give)?
                 }
-                // Nothing to average: a scene that is left alone.
+                // Nothing to average: a scene that is left alone ends the one before.
                 image => {
                     waiting.windows.end();
-                    while let Some(work) = waiting.next(&wanted) {
-                        give(work)?;
-                    }
+                    let listens = waiting.drain(&wanted, give)?;
                     waiting = Waiting::new(denoiser);
-                    !wanted.contains(&number) || give(Work { number, frame, image })?
+                    listens && (!wanted.contains(&number) || give(Work { number, frame, image })?)
                 }
             };
             if !listens {
                 return Ok(());
             }
-            while let Some(work) = waiting.next(&wanted) {
-                if !give(work)? {
-                    return Ok(());
-                }
-            }
         }
         waiting.windows.end();
-        while let Some(work) = waiting.next(&wanted) {
-            give(work)?;
-        }
-        Ok(())
+        waiting.drain(&wanted, give).map(|_| ())
     }
 }
 
